@@ -1,0 +1,58 @@
+# Every target works on a fresh machine with Python >= 3.11 and make: `install` is their common root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE ?= .cache
+DEMO_MODEL ?= $(CACHE)/demo-model
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast bench fmt lint types arch presubmit clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## Install the three packages and the tools into .venv
+
+$(VENV)/.installed: constraints.txt pyproject.toml planner/pyproject.toml functions/pyproject.toml operator/pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt \
+	  --editable planner --editable 'functions[cli]' --editable operator --group dev
+	@touch $@
+
+$(DEMO_MODEL)/config.json: $(VENV)/.installed
+	$(BIN)/remoe demo-model $(DEMO_MODEL)
+
+demo: install ## Run a real MoE model with remote experts and show where they ran and what it cost
+	$(BIN)/remoe demo --model $(DEMO_MODEL) --output demo-output
+
+test: install $(DEMO_MODEL)/config.json ## Run every test (the real model included)
+	REMOE_DEMO_MODEL=$(abspath $(DEMO_MODEL)) $(BIN)/pytest $(PYTEST_ARGS)
+
+test-fast: install ## Run the tests that need neither the demo model nor long-lived processes
+	$(BIN)/pytest -m 'not slow' $(PYTEST_ARGS)
+
+bench: install $(DEMO_MODEL)/config.json ## Measure the wire, the start of a function, decoding and memory
+	$(BIN)/python tests/bench/wire.py
+	$(BIN)/python tests/bench/start.py --model $(DEMO_MODEL)
+	$(BIN)/python tests/bench/decode.py --model $(DEMO_MODEL)
+
+fmt: install ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
+
+lint: install ## Check style and formatting
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: install ## Check types (mypy strict)
+	$(BIN)/mypy
+
+arch: install ## Check the import contracts
+	$(BIN)/lint-imports
+
+presubmit: fmt lint types arch test ## Everything a change must pass
+
+clean: ## Remove the environment, caches and outputs
+	rm -rf $(VENV) $(CACHE) demo-output build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

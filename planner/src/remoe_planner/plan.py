@@ -1,0 +1,143 @@
+"""The plan: which experts are local, which function serves each remote one, and why.
+
+A plan is a value. It can be printed, saved as JSON, read back and compared; carrying it out is
+the runtime's work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from remoe_planner.architecture import Architecture
+from remoe_planner.experts import ExpertId
+
+PLAN_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionPlan:
+    """One expert function: the experts it serves and the bounds it runs within.
+
+    Attributes:
+        name: a DNS label, unique in the plan.
+        experts: the (layer, expert) pairs it serves, ascending.
+        memory_bytes: what one replica is given (weights and working memory), and billed for.
+        min_replicas: replicas kept when idle; 0 lets the function sleep.
+        max_replicas: replicas at most.
+        keep_alive_seconds: how long an idle replica stays before it is stopped.
+    """
+
+    name: str
+    experts: tuple[ExpertId, ...]
+    memory_bytes: int
+    min_replicas: int = 0
+    max_replicas: int = 1
+    keep_alive_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("a function needs a name")
+        if not self.experts or list(self.experts) != sorted(set(self.experts)):
+            raise ValueError(f"function {self.name}: experts must be ascending and not empty")
+        if not 0 <= self.min_replicas <= self.max_replicas or self.max_replicas < 1:
+            raise ValueError(
+                f"function {self.name}: replicas must satisfy 0 <= min <= max and max >= 1, "
+                f"got {self.min_replicas}..{self.max_replicas}"
+            )
+        if self.memory_bytes < 1 or self.keep_alive_seconds < 0:
+            raise ValueError(f"function {self.name}: memory must be > 0 and keep-alive >= 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Where every expert of a model runs.
+
+    Attributes:
+        architecture: the model planned for.
+        functions: the expert functions; experts in none of them are local.
+        main_memory_bytes: what the main model is given, and billed for.
+        reasons: sentences for people, one per decision worth explaining.
+    """
+
+    architecture: Architecture
+    functions: tuple[FunctionPlan, ...]
+    main_memory_bytes: int
+    reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [function.name for function in self.functions]
+        if len(names) != len(set(names)):
+            raise ValueError(f"function names must be unique, got {names}")
+        if len(self._homes) != sum(len(function.experts) for function in self.functions):
+            raise ValueError("an expert must be served by one function at most")
+        if strangers := [str(e) for e in self._homes if not self.architecture.has(e)]:
+            raise ValueError(f"the model has no experts {', '.join(strangers)}")
+
+    @cached_property
+    def _homes(self) -> Mapping[ExpertId, FunctionPlan]:
+        return {expert: function for function in self.functions for expert in function.experts}
+
+    def function_of(self, expert: ExpertId) -> FunctionPlan | None:
+        """The function that serves an expert, or None where it is local."""
+        return self._homes.get(expert)
+
+    def is_remote(self, expert: ExpertId) -> bool:
+        return expert in self._homes
+
+    @property
+    def remote_experts(self) -> tuple[ExpertId, ...]:
+        return tuple(sorted(self._homes))
+
+    @property
+    def local_experts(self) -> tuple[ExpertId, ...]:
+        return tuple(e for e in self.architecture.experts if e not in self._homes)
+
+    @property
+    def remote_share(self) -> float:
+        """Remote experts over all experts, 0 to 1."""
+        return len(self._homes) / self.architecture.expert_count
+
+    def to_json(self) -> str:
+        """The plan as JSON, keys sorted; `from_json` reads it back to an equal plan."""
+        body = {
+            "version": PLAN_VERSION,
+            "architecture": asdict(self.architecture),
+            "mainMemoryBytes": self.main_memory_bytes,
+            "reasons": list(self.reasons),
+            "functions": [
+                asdict(f) | {"experts": [str(e) for e in f.experts]} for f in self.functions
+            ],
+        }
+        return json.dumps(body, indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Read a plan.
+
+        Raises:
+            ValueError: not a plan, of another version, or contradicting itself; says which field.
+        """
+        try:
+            return cls._from_body(json.loads(text))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a plan: {error!r}") from error
+
+    @classmethod
+    def _from_body(cls, body: dict[str, Any]) -> Plan:
+        if body["version"] != PLAN_VERSION:
+            raise ValueError(f"plan version must be {PLAN_VERSION}, got {body['version']!r}")
+        shape = body["architecture"]
+        functions = tuple(
+            FunctionPlan(**(f | {"experts": tuple(map(ExpertId.parse, f["experts"]))}))
+            for f in body["functions"]
+        )
+        return cls(
+            architecture=Architecture(**(shape | {"layers": tuple(shape["layers"])})),
+            functions=functions,
+            main_memory_bytes=body["mainMemoryBytes"],
+            reasons=tuple(body["reasons"]),
+        )
