@@ -1,0 +1,15 @@
+"""What can be wrong with a checkpoint folder.
+
+CheckpointError                 missing, truncated, corrupt, or contradicting its config
+└── UnsupportedModelError       sound perhaps, but not a model whose experts are understood
+"""
+
+from __future__ import annotations
+
+
+class CheckpointError(Exception):
+    """The folder cannot be served; the message names the file or field at fault."""
+
+
+class UnsupportedModelError(CheckpointError):
+    """The model's experts are not understood, so it is refused rather than served wrongly."""

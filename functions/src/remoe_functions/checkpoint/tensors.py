@@ -1,0 +1,85 @@
+"""A tensor lying in a mapped file, and the element types it may have. It owns no memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+
+class Dtype(StrEnum):
+    """Element types, by their safetensors names."""
+
+    BOOL = "BOOL"
+    UINT8 = "U8"
+    INT8 = "I8"
+    FLOAT8_E4M3 = "F8_E4M3"
+    FLOAT8_E5M2 = "F8_E5M2"
+    FLOAT8_E8M0 = "F8_E8M0"
+    UINT16 = "U16"
+    INT16 = "I16"
+    FLOAT16 = "F16"
+    BFLOAT16 = "BF16"
+    UINT32 = "U32"
+    INT32 = "I32"
+    FLOAT32 = "F32"
+    UINT64 = "U64"
+    INT64 = "I64"
+    FLOAT64 = "F64"
+
+    @property
+    def storage(self) -> np.dtype[Any]:
+        """The numpy type its bytes are seen as; what numpy lacks is seen as unsigned integers."""
+        return _STORAGE[self]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.storage.itemsize
+
+
+_STORAGE: dict[Dtype, np.dtype[Any]] = {
+    Dtype.BOOL: np.dtype("?"),
+    Dtype.UINT8: np.dtype("u1"),
+    Dtype.INT8: np.dtype("i1"),
+    Dtype.FLOAT8_E4M3: np.dtype("u1"),
+    Dtype.FLOAT8_E5M2: np.dtype("u1"),
+    Dtype.FLOAT8_E8M0: np.dtype("u1"),
+    Dtype.UINT16: np.dtype("<u2"),
+    Dtype.INT16: np.dtype("<i2"),
+    Dtype.FLOAT16: np.dtype("<f2"),
+    Dtype.BFLOAT16: np.dtype("<u2"),
+    Dtype.UINT32: np.dtype("<u4"),
+    Dtype.INT32: np.dtype("<i4"),
+    Dtype.FLOAT32: np.dtype("<f4"),
+    Dtype.UINT64: np.dtype("<u8"),
+    Dtype.INT64: np.dtype("<i8"),
+    Dtype.FLOAT64: np.dtype("<f8"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MappedTensor:
+    """A tensor's elements, where they lie in the mapped file.
+
+    Attributes:
+        array: a read-only view on the mapping, of `dtype.storage` (bfloat16 as uint16).
+        dtype: what the elements are.
+    """
+
+    array: np.ndarray[Any, np.dtype[Any]]
+    dtype: Dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.array.nbytes
+
+    def part(self, index: int) -> MappedTensor:
+        """The `index`-th entry of the first axis, on the same bytes."""
+        return MappedTensor(array=self.array[index], dtype=self.dtype)

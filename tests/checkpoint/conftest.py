@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from builders.tiny_checkpoints import build
+
+
+@pytest.fixture(scope="session")
+def mixtral(tmp_path_factory):
+    """A tiny Mixtral folder that tests must not change."""
+    return build("mixtral", tmp_path_factory.mktemp("mixtral"))
+
+
+@pytest.fixture
+def fds():
+    """Counts this process's open descriptors."""
+    return lambda: len(list(Path("/proc/self/fd").iterdir()))
