@@ -1,0 +1,37 @@
+"""Between float32, in which everything is computed, and the types of checkpoints and wire.
+
+bfloat16 is what numpy lacks; `ml_dtypes` brings it, and its cast is the fastest of the ways tried
+(a strided copy into the high halves, a shift, pairs of halves). bfloat16 arrays are uint16 here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+from remoe_functions.checkpoint.tensors import Dtype
+from remoe_functions.wire.message import WireDtype
+
+Float32 = npt.NDArray[np.float32]
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+def seen(array: npt.NDArray[Any], dtype: Dtype | WireDtype) -> npt.NDArray[Any]:
+    """The same bytes, in a type that casts to float32 by value."""
+    is_bfloat16 = dtype in (Dtype.BFLOAT16, WireDtype.BFLOAT16)
+    return array.view(BFLOAT16) if is_bfloat16 else array
+
+
+def widened(array: npt.NDArray[Any], dtype: Dtype | WireDtype) -> Float32:
+    """As float32: a copy, or the array itself where it is float32 already."""
+    return seen(array, dtype).astype(np.float32, copy=False)
+
+
+def narrowed(rows: Float32, dtype: WireDtype) -> npt.NDArray[Any]:
+    """Rounded (to nearest, ties to even) to what the wire carries."""
+    if dtype is WireDtype.BFLOAT16:
+        return rows.astype(BFLOAT16).view(np.uint16)
+    return rows.astype(dtype.numpy, copy=False)

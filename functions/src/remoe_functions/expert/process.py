@@ -1,0 +1,166 @@
+"""The composition root of an expert function, in the order of its life.
+
+1. read the plan, map the checkpoint, take the function's own experts;
+2. touch their weights, so that the first call does not wait for the disk;
+3. listen, answer a call of its own, say ready;
+4. serve until SIGTERM, then drain: new calls are refused, those in flight finish.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from remoe_functions.checkpoint.checkpoint import Checkpoint
+from remoe_functions.checkpoint.errors import CheckpointError
+from remoe_functions.expert.arguments import Arguments, parse
+from remoe_functions.expert.assignment import (
+    AssignmentError,
+    check_same_model,
+    function_of,
+    read_plan,
+)
+from remoe_functions.expert.kernel import NumpyKernel
+from remoe_functions.expert.meter import Meter
+from remoe_functions.expert.monitor import Monitor, Watched
+from remoe_functions.expert.probe import ProbeError, probe
+from remoe_functions.expert.service import ExpertService, mapped_experts
+from remoe_functions.expert.startup import FIRST_TOUCH, IMPORTS, MAP, READY
+from remoe_functions.expert.stopping import StopSignal
+from remoe_functions.runtime.tether import Tether
+from remoe_functions.wire.limits import Limits
+from remoe_functions.wire.server import Server
+from remoe_planner.plan import FunctionPlan
+
+TOKEN = "REMOE_FUNCTION_TOKEN"  # noqa: S105 (the variable's name)
+CANNOT_START = 2
+CALLS_CUT = 3
+
+
+class StartError(Exception):
+    """The process cannot serve, for a reason none of its parts tells by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Loaded:
+    """A function's own experts, mapped and in memory."""
+
+    function: FunctionPlan
+    checkpoint: Checkpoint
+    service: ExpertService
+    meter: Meter
+
+    @property
+    def hidden_size(self) -> int:
+        return self.checkpoint.architecture.hidden_size
+
+
+def run(argv: Sequence[str], tether: Tether) -> int:
+    """Be the function until SIGTERM; returns the process's exit status."""
+    tether.phase(IMPORTS)
+    arguments = parse(argv)
+    stopping = StopSignal()
+    try:
+        return _live(arguments, tether, stopping)
+    except (AssignmentError, CheckpointError, ProbeError, StartError) as error:
+        sys.stderr.write(f"function {arguments.function}: {error}\n")
+        return CANNOT_START
+
+
+def _live(arguments: Arguments, tether: Tether, stopping: StopSignal) -> int:
+    token = _token()
+    monitor = _listen(arguments)
+    try:
+        loaded = _load(arguments, tether)
+        limits = Limits(max_hidden=loaded.hidden_size)
+        meter = loaded.meter
+        server = Server(loaded.service.answer, token=token, limits=limits, on_refusal=meter.refused)
+        port = _open(server, arguments, loaded, token)
+        tether.phase(READY)
+        _announce(arguments, loaded, server, monitor, tether, stopping, port)
+        stopping.wait()
+        return _drain(server, arguments.drain_seconds)
+    finally:
+        tether.close()
+        monitor.close()
+
+
+def _load(arguments: Arguments, tether: Tether) -> Loaded:
+    plan = read_plan(arguments.plan)
+    function = function_of(plan, arguments.function)
+    checkpoint = Checkpoint.open(arguments.model)
+    check_same_model(plan, checkpoint)
+    experts = mapped_experts(checkpoint, function.experts)
+    tether.phase(MAP)
+    for expert in function.experts:
+        checkpoint.touch(expert)
+    tether.phase(FIRST_TOUCH)
+    meter = Meter(function.memory_bytes)
+    hidden_size = checkpoint.architecture.hidden_size
+    service = ExpertService(experts, NumpyKernel(), meter, hidden_size=hidden_size)
+    return Loaded(function=function, checkpoint=checkpoint, service=service, meter=meter)
+
+
+def _open(server: Server, arguments: Arguments, loaded: Loaded, token: str) -> int:
+    """Listen, and see that the weights answer; returns the port."""
+    try:
+        port = server.start(arguments.host, arguments.port)
+    except OSError as error:
+        raise StartError(f"cannot listen on {arguments.host}:{arguments.port}: {error}") from error
+    first = loaded.function.experts[0]
+    probe(arguments.host, port, token=token, expert=first, hidden_size=loaded.hidden_size)
+    loaded.meter.restart()
+    return port
+
+
+def _announce(
+    arguments: Arguments,
+    loaded: Loaded,
+    server: Server,
+    monitor: Monitor,
+    tether: Tether,
+    stopping: StopSignal,
+    port: int,
+) -> None:
+    """Say ready: to the supervisor, on standard output, and to probes."""
+    tether.ready(arguments.host, port)
+    tether.beat(lambda: (server.in_flight, server.idle_seconds))
+    address = {"host": arguments.host, "port": port, "metrics_port": monitor.port}
+    sys.stdout.write(json.dumps({"ready": address, "function": arguments.function}) + "\n")
+    sys.stdout.flush()
+    monitor.start(
+        Watched(
+            function=arguments.function,
+            meter=loaded.meter,
+            is_ready=lambda: not stopping.is_given,
+            in_flight=lambda: server.in_flight,
+            phases=lambda: tether.phases,
+        )
+    )
+
+
+def _drain(server: Server, drain_seconds: float) -> int:
+    finished = server.drain(drain_seconds)
+    server.stop()
+    if finished:
+        return 0
+    sys.stderr.write(f"calls were cut: they took longer than {drain_seconds} s to finish\n")
+    return CALLS_CUT
+
+
+def _token() -> str:
+    token = os.environ.pop(TOKEN, "")
+    if not token:
+        raise StartError(f"{TOKEN} must be set: calls are taken from its holders only")
+    return token
+
+
+def _listen(arguments: Arguments) -> Monitor:
+    try:
+        return Monitor(arguments.host, arguments.metrics_port)
+    except OSError as error:
+        place = f"{arguments.host}:{arguments.metrics_port}"
+        raise StartError(f"cannot listen for metrics on {place}: {error}") from error

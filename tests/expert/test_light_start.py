@@ -1,0 +1,32 @@
+"""What a cold start may not load: it is paid for on every wake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+HEAVY = {"torch", "transformers", "scipy", "pydantic", "safetensors", "fastapi", "httpx"}
+AFTER_READINESS = {"prometheus_client", "http.server"}
+
+
+def loaded_by(module):
+    code = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_process_loads_no_framework_and_defers_its_monitor():
+    loaded = loaded_by("remoe_functions.expert.process")
+    assert "numpy" in loaded
+    assert not loaded & (HEAVY | AFTER_READINESS)
+
+
+def test_monitor_loads_no_framework_either():
+    assert not loaded_by("remoe_functions.expert.monitor_http") & HEAVY
+
+
+def test_nothing_loads_numpy_before_its_threads_are_bounded():
+    assert "numpy" not in loaded_by("remoe_functions.expert.__main__")
