@@ -1,0 +1,210 @@
+"""One MoE layer's routed experts: remote calls leave first, local experts compute meanwhile.
+
+This is all that transformers' experts interface calls. The answer of a layer is the sum over
+pairs of weight times expert, joined in float32 whichever side computed it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from remoe_functions.main.calls import Caller, InFlight, Work
+from remoe_functions.main.local_experts import LocalExperts
+from remoe_functions.main.placement import LOCAL, Placement
+from remoe_functions.main.settings import CallSettings
+from remoe_functions.main.spread import Pairs, chunks, spread_over_replicas
+from remoe_functions.main.tensors import from_rows, to_rows
+from remoe_functions.main.timing import Part, StepTimer
+from remoe_functions.main.trace import CallTrace, FallbackTrace, Trace
+from remoe_functions.wire.message import WireDtype
+
+_WIRE_DTYPES = {
+    torch.float32: WireDtype.FLOAT32,
+    torch.bfloat16: WireDtype.BFLOAT16,
+    torch.float16: WireDtype.FLOAT16,
+}
+
+
+class Dispatcher:
+    """Carries out a placement, layer by layer."""
+
+    def __init__(
+        self,
+        placement: Placement,
+        local: LocalExperts,
+        caller: Caller,
+        *,
+        settings: CallSettings,
+        timer: StepTimer,
+    ) -> None:
+        self._placement = placement
+        self._local = local
+        self._caller = caller
+        self._settings = settings
+        self._timer = timer
+        self._trace = Trace()
+        self._rehearsing = False
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Within it remote experts are left out: warming up must not wake functions."""
+        self._rehearsing = True
+        try:
+            yield
+        finally:
+            self._rehearsing = False
+            self._trace = Trace()
+
+    def take_trace(self) -> Trace:
+        """What happened since the last call; weights borrowed for fallbacks are let go."""
+        trace, self._trace = self._trace, Trace()
+        if trace.fallbacks:
+            self._local.release()
+        return trace
+
+    def run(
+        self, layer: int, hidden: torch.Tensor, index: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """The routed experts' output for one layer.
+
+        Args:
+            layer: the decoder layer's index.
+            hidden: [rows, hidden], on any device.
+            index: int [rows, top_k], the experts of each row.
+            weights: [rows, top_k], what each expert's output counts.
+
+        Returns:
+            [rows, hidden], of the type and on the device of `hidden`.
+        """
+        rows = hidden.cpu()
+        ids = index.cpu().numpy()
+        shares = weights.to("cpu", torch.float32).numpy()
+        layer_row = self._placement.row_of[layer]
+        self._trace.routing.append((layer_row, ids))
+        total = torch.zeros(rows.shape, dtype=torch.float32)
+        if layer in self._placement.remote_layers:
+            self._run_split(layer, rows, ids, shares, total)
+        else:
+            self._run_local(layer, rows, ids, shares, total)
+        return total.to(hidden.device, hidden.dtype)
+
+    def _run_local(
+        self,
+        layer: int,
+        rows: torch.Tensor,
+        ids: NDArray[np.int64],
+        shares: NDArray[np.float32],
+        total: torch.Tensor,
+    ) -> None:
+        since = time.perf_counter()
+        if len(ids) == 1:
+            self._add_single(layer, rows, ids[0], shares[0], total)
+        else:
+            self._add_pairs(layer, rows, _pairs_of(ids, shares), total)
+        self._timer.add(Part.LOCAL_EXPERTS, since)
+
+    def _run_split(
+        self,
+        layer: int,
+        rows: torch.Tensor,
+        ids: NDArray[np.int64],
+        shares: NDArray[np.float32],
+        total: torch.Tensor,
+    ) -> None:
+        homes = self._placement.homes[self._placement.row_of[layer]][ids]
+        if not homes.any():
+            self._run_local(layer, rows, ids, shares, total)
+            return
+        since = time.perf_counter()
+        pairs, homes = _pairs_of(ids, shares), homes.reshape(-1)
+        sent = [] if self._rehearsing else self._send(layer, rows, pairs, homes)
+        since = self._timer.add(Part.WIRE, since)
+        self._add_pairs(layer, rows, pairs.pick(homes == LOCAL), total)
+        self._timer.add(Part.LOCAL_EXPERTS, since)
+        for call in sent:
+            self._join(layer, rows, call, total)
+
+    def _send(
+        self, layer: int, rows: torch.Tensor, pairs: Pairs, homes: NDArray[np.int16]
+    ) -> list[InFlight]:
+        sent = []
+        for home in np.unique(homes[homes != LOCAL]):
+            function = self._placement.function_at(int(home))
+            for part in self._split(function, pairs.pick(homes == home), rows):
+                distinct = np.unique(part.rows)
+                payload = rows if len(distinct) == len(rows) else rows[torch.from_numpy(distinct)]
+                work = Work(
+                    function=function,
+                    layer=layer,
+                    pairs=part,
+                    distinct=distinct,
+                    rows=to_rows(payload.contiguous()),
+                    dtype=_WIRE_DTYPES[rows.dtype],
+                )
+                sent.append(self._caller.send(work))
+        return sent
+
+    def _split(self, function: str, pairs: Pairs, rows: torch.Tensor) -> list[Pairs]:
+        worth = max(1, len(pairs) // self._settings.spread_pairs)
+        replicas = min(worth, max(1, len(self._caller.replicas(function))))
+        parts = [pairs] if replicas == 1 else spread_over_replicas(pairs, replicas)
+        row_bytes = rows.shape[1] * rows.element_size()
+        most = max(1, self._settings.max_rows_bytes // row_bytes)
+        return [chunk for part in parts for chunk in chunks(part, most)]
+
+    def _join(self, layer: int, rows: torch.Tensor, call: InFlight, total: torch.Tensor) -> None:
+        since = time.perf_counter()
+        answer = self._caller.collect(call)
+        since = self._timer.add(Part.WAITING, since)
+        pairs = call.work.pairs
+        if answer is None:
+            self._trace.fallbacks.append(
+                FallbackTrace(layer_row=self._placement.row_of[layer], rows=pairs.rows)
+            )
+            self._add_pairs(layer, rows, pairs, total)
+            self._timer.add(Part.LOCAL_EXPERTS, since)
+            return
+        total.index_add_(0, torch.from_numpy(call.work.distinct), from_rows(answer.rows).float())
+        self._trace.calls.append(
+            CallTrace(
+                function=call.work.function, rows=pairs.rows, busy_seconds=answer.busy_seconds
+            )
+        )
+        self._timer.add(Part.WIRE, since)
+
+    def _add_single(
+        self,
+        layer: int,
+        rows: torch.Tensor,
+        ids: NDArray[np.int64],
+        shares: NDArray[np.float32],
+        total: torch.Tensor,
+    ) -> None:
+        """One row needs no gathering: the shape of nearly every decode step."""
+        for index, share in zip(ids.tolist(), shares.tolist(), strict=True):
+            total.add_(self._local.get(layer, index)(rows), alpha=share)
+
+    def _add_pairs(self, layer: int, rows: torch.Tensor, pairs: Pairs, total: torch.Tensor) -> None:
+        if not len(pairs):
+            return
+        order = np.argsort(pairs.experts, kind="stable")
+        experts, starts = np.unique(pairs.experts[order], return_index=True)
+        for expert, places in zip(experts.tolist(), np.split(order, starts[1:]), strict=True):
+            chosen = torch.from_numpy(pairs.rows[places])
+            shares = torch.from_numpy(pairs.weights[places])
+            out = self._local.get(layer, expert)(rows.index_select(0, chosen))
+            total.index_add_(0, chosen, out.float().mul_(shares[:, None]))
+
+
+def _pairs_of(ids: NDArray[np.int64], shares: NDArray[np.float32]) -> Pairs:
+    return Pairs(
+        rows=np.repeat(np.arange(len(ids)), ids.shape[1]),
+        experts=ids.reshape(-1),
+        weights=np.ascontiguousarray(shares).reshape(-1),
+    )
