@@ -1,0 +1,154 @@
+"""The gateway's configuration: one JSON file, checked at birth. No secrets belong here.
+
+Keys come by environment (`REMOE_API_KEYS`, `REMOE_FUNCTION_TOKEN`), never by this file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class ConfigError(Exception):
+    """The configuration file is missing, not JSON, or has a field that is not allowed."""
+
+
+class _Section(BaseModel):
+    """Part of the configuration: frozen, and unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PricesConfig(_Section):
+    """What a GiB-second of memory and a call cost. Field names are the planner's `Prices`."""
+
+    main_gib_second: Price = 0.000_016_667
+    function_gib_second: Price = 0.000_016_667
+    call: Price = 0.0
+    currency: str = Field(default="USD", min_length=1, max_length=16)
+
+
+class ModelConfig(_Section):
+    """One served model.
+
+    Attributes:
+        name: what clients put in `model`.
+        directory: the Hugging Face checkpoint folder (config, tokenizer, embedding table).
+        plan: the plan's JSON file.
+        history: the activation history's folder, read for forecasts; None: no forecasts.
+        main_part: the runtime's name of the main model's part.
+        main_url: a fixed address of main, for runs by hand without a runtime; all models or none.
+        max_context: tokens of prompt and answer together, as main was told; None: as config.json
+            says, up to main's own default.
+    """
+
+    name: Name
+    directory: Path
+    plan: Path
+    history: Path | None = None
+    main_part: Name = "main"
+    main_url: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+    max_context: int | None = Field(default=None, ge=1)
+
+
+class ForecastConfig(_Section):
+    """How the functions to wake ahead of a prompt are chosen.
+
+    Attributes:
+        enabled: False wakes functions only when main calls them.
+        neighbors: similar prompts that vote (alpha of the paper's 1.6).
+        threshold: a function is woken when the chance that the prompt needs it is at least this.
+        history_refresh_seconds: how often the history on disk is read again.
+    """
+
+    enabled: bool = True
+    neighbors: int = Field(default=15, ge=1, le=1000)
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    history_refresh_seconds: Seconds = 30.0
+
+
+class LimitsConfig(_Section):
+    """Every bound of the gateway; nothing waits or grows beyond these.
+
+    Attributes:
+        max_body_bytes: a larger request body is refused (413) while it is read.
+        max_held: requests that wait for a sleeping or loading model; more get 429.
+        held_wait_seconds: the longest such wait; then 503 with Retry-After.
+        max_running: requests in the model or waiting for it; more get 429.
+        max_resumes: times one request is carried over to a main that came back.
+        silence_seconds: main sends nothing for so long mid-request: it is taken for dead.
+        default_max_tokens: answer tokens when the request names no limit; None: fill the context.
+        max_n: largest `n`; also the largest number of completion prompts times `n`.
+        max_stops: stop strings at most (OpenAI: 4).
+        max_top_logprobs: largest `top_logprobs`.
+        keep_alive_seconds: an SSE comment is sent after so much silence.
+        stalled_write_seconds: a client that reads nothing for so long is dropped.
+        idle_connection_seconds: a connection that sends no whole request head or body in this
+            time is closed.
+        max_connections: open connections at most; more are closed when they arrive.
+        drain_seconds: what streams in flight are given after SIGTERM.
+    """
+
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=1 << 30)
+    max_held: int = Field(default=256, ge=0)
+    held_wait_seconds: Seconds = 300.0
+    max_running: int = Field(default=512, ge=1)
+    max_resumes: int = Field(default=3, ge=0, le=100)
+    silence_seconds: Seconds = 300.0
+    default_max_tokens: int | None = Field(default=None, ge=1)
+    max_n: int = Field(default=16, ge=1, le=128)
+    max_stops: int = Field(default=4, ge=1, le=64)
+    max_top_logprobs: int = Field(default=20, ge=0, le=20)
+    keep_alive_seconds: Seconds = 5.0
+    stalled_write_seconds: Seconds = 60.0
+    idle_connection_seconds: Seconds = 30.0
+    max_connections: int = Field(default=4096, ge=1)
+    drain_seconds: Seconds = 45.0
+
+
+class GatewayConfig(_Section):
+    """The whole file. Relative paths are taken from the working directory."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    models: tuple[ModelConfig, ...] = Field(min_length=1)
+    prices: PricesConfig = PricesConfig()
+    limits: LimitsConfig = LimitsConfig()
+    forecast: ForecastConfig = ForecastConfig()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [model.name for model in self.models]
+        if len(names) != len(set(names)):
+            raise ValueError(f"model names must be unique, got {names}")
+        if len({model.main_url is None for model in self.models}) > 1:
+            raise ValueError("main_url must be given for all models or for none")
+        return self
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and check the file.
+
+        Raises:
+            ConfigError: unreadable, not JSON, or a field is not allowed; one readable line.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        except ValidationError as error:
+            raise ConfigError(f"{path}: {_in_one_line(error)}") from error
+
+
+def _in_one_line(error: ValidationError) -> str:
+    parts = (
+        (".".join(str(step) for step in item["loc"]) or "file", item["msg"])
+        for item in error.errors(include_url=False)
+    )
+    return "; ".join(f"{where}: {what}" for where, what in parts)

@@ -1,0 +1,138 @@
+"""One choice's tokens, carried over main's deaths and sleeps.
+
+When main dies in the middle, the job is sent again with the tokens so far. Sampling noise
+depends on the seed and the token's number alone, so the answer goes on as if nothing happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing, suppress
+from typing import Any
+
+from remoe_functions.gateway.errors import GatewayError, GenerationFailed
+from remoe_functions.gateway.job import Job
+from remoe_functions.gateway.main_client import Line, MainAway, MainClient, MainLost
+from remoe_functions.gateway.metrics import ModelMetrics
+from remoe_functions.gateway.patience import Patience
+from remoe_functions.gateway.waking import MainDoor
+
+_logger = logging.getLogger(__name__)
+
+# What main is given to tell the account of a job that was ended early.
+_SETTLE_SECONDS = 5.0
+
+
+class Generation:
+    """A job under way.
+
+    Attributes:
+        generated: the tokens so far, over all attempts.
+        resumed: times the job was carried over to a main that came back.
+        finish: why the answer ended ("stop", "length"); None while it has not.
+        usage: main's account of the job; None where main never told.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        door: MainDoor,
+        client: MainClient,
+        metrics: ModelMetrics,
+        patience: Patience,
+    ) -> None:
+        self.job = job
+        self.generated: list[int] = []
+        self.resumed = 0
+        self.finish: str | None = None
+        self.usage: Mapping[str, Any] | None = None
+        self._door = door
+        self._client = client
+        self._metrics = metrics
+        self._patience = patience
+        self._last_replica: str | None = None
+        self._url: str | None = None
+        self._settling = False
+
+    async def tokens(self) -> AsyncGenerator[Line]:
+        """Main's token lines in order, each once; afterwards `finish` is set.
+
+        Raises:
+            GatewayError: main refused the job, was not ready in time, or died too often.
+        """
+        while self.finish is None:
+            try:
+                async with aclosing(self._attempt()) as lines:
+                    async for line in lines:
+                        yield line
+            except MainLost as error:
+                if self._settling:
+                    return
+                self._lost(error)
+
+    async def settle(self, lines: AsyncGenerator[Line]) -> None:
+        """Have main end the job, and read the rest of `tokens` for its account; bounded.
+
+        What main computed meanwhile is in the account, and no part of the answer.
+        """
+        shown = len(self.generated)
+        self._settling = True
+        with suppress(TimeoutError, MainAway, GatewayError):
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                if self._url is not None:
+                    await self._client.end(self._url, self.job)
+                async for _ in lines:
+                    pass
+        del self.generated[shown:]
+        if self.usage is not None:
+            self.usage = {**self.usage, "completion_tokens": shown}
+
+    async def _attempt(self) -> AsyncGenerator[Line]:
+        async with AsyncExitStack() as stack:
+            lines = await self._open(stack)
+            async for line in lines:
+                self.usage = line.get("usage", self.usage)
+                if "finish" in line:
+                    self.finish = line["finish"]
+                    return
+                self.generated.append(int(line["token"]))
+                yield line
+
+    async def _open(self, stack: AsyncExitStack) -> AsyncGenerator[Line]:
+        """Reach main and hand the job over; a main just put to sleep is woken and tried again."""
+        attempts = self._patience.begin()
+        while True:
+            address = await self._door.reach(avoid=self._last_replica, admitted=True)
+            try:
+                lines = await stack.enter_async_context(
+                    self._client.generate(address.url, self.job, self.generated)
+                )
+            except MainAway as error:
+                self._last_replica = address.replica_id
+                attempts.check(f"the model cannot be reached: {error}")
+                _logger.info("request %s: main is away: %s", self.job.request_id, error)
+                continue
+            self._last_replica, self._url = address.replica_id, address.url
+            return lines
+
+    def _lost(self, error: MainLost) -> None:
+        """Take note of main's death; the next attempt goes on after the tokens so far."""
+        _logger.warning(
+            "request %s: main was lost after %d tokens: %s",
+            self.job.request_id,
+            len(self.generated),
+            error,
+        )
+        # The last line may be all that was lost.
+        self.finish = self.job.is_over(self.generated)
+        if self.finish is not None:
+            return
+        if self.resumed >= self._patience.max_resumes:
+            raise GenerationFailed(
+                f"the model died {self.resumed + 1} times on this request: {error}"
+            ) from error
+        self.resumed += 1
+        self._metrics.resumes.inc()

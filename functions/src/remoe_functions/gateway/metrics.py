@@ -1,0 +1,124 @@
+"""What the gateway counts, under the names that vLLM's dashboards know, and Remoe's own.
+
+Label values come from configuration (models, key names, parts), never from clients.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# Finer below one second than the client library's own: targets for small models lie there.
+TTFT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 40, 80, 160)
+TOKEN_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5)
+REQUEST_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 240, 480, 960)
+SHARE_BUCKETS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+
+_MODEL = ("model_name",)
+
+
+class Metrics:
+    """Every family of the gateway, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.ttft = self._histogram(
+            "vllm:time_to_first_token_seconds", "From arrival to the first token.", TTFT_BUCKETS
+        )
+        self.inter_token = self._histogram(
+            "vllm:inter_token_latency_seconds", "Between two tokens.", TOKEN_BUCKETS
+        )
+        self.per_token = self._histogram(
+            "vllm:request_time_per_output_token_seconds",
+            "A request's mean time per token after the first.",
+            TOKEN_BUCKETS,
+        )
+        self.e2e = self._histogram(
+            "vllm:e2e_request_latency_seconds", "From arrival to the end.", REQUEST_BUCKETS
+        )
+        self.queue = self._histogram(
+            "vllm:request_queue_time_seconds", "Held, and queued in the model.", REQUEST_BUCKETS
+        )
+        self.running = self._gauge("vllm:num_requests_running", "Requests handed to the model.")
+        self.waiting = self._gauge("vllm:num_requests_waiting", "Requests held for the model.")
+        self.prompt_tokens = self._counter("vllm:prompt_tokens", "Prompt tokens served.")
+        self.generation_tokens = self._counter("vllm:generation_tokens", "Tokens generated.")
+        self.success = self._counter(
+            "vllm:request_success", "Choices that ended well.", "finished_reason"
+        )
+        self.requests = self._counter(
+            "remoe:requests", "Requests by key name and outcome.", "key", "outcome"
+        )
+        self.wakes = self._counter("remoe:wakes", "Wakes the gateway asked for.", "part")
+        self.resumes = self._counter("remoe:resumes", "Answers carried over main's death.")
+        self.held_seconds = self._histogram(
+            "remoe:held_seconds", "Waiting for the model to wake and load.", REQUEST_BUCKETS
+        )
+        self.forecast_recall = self._histogram(
+            "remoe:forecast_recall",
+            "Share of the functions used that were forecast.",
+            SHARE_BUCKETS,
+        )
+        self.forecast_precision = self._histogram(
+            "remoe:forecast_precision",
+            "Share of the functions forecast that were used.",
+            SHARE_BUCKETS,
+        )
+        self.assignments = self._counter(
+            "remoe:expert_assignments", "Token-expert pairs by where they ran.", "placement"
+        )
+        self.gib_seconds = self._counter(
+            "remoe:request_gib_seconds", "Memory-seconds requests were billed for.", "component"
+        )
+        self.cost = self._counter(
+            "remoe:request_cost", "What requests were billed.", "component", "currency"
+        )
+
+    def of(self, model_name: str) -> ModelMetrics:
+        """The same families for one model."""
+        return ModelMetrics(self, model_name)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, (*_MODEL, *labels), registry=self.registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, _MODEL, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, text, _MODEL, buckets=buckets, registry=self.registry)
+
+
+class ModelMetrics:
+    """One model's metrics: the label is filled in, and simple families are children already."""
+
+    def __init__(self, families: Metrics, model_name: str) -> None:
+        self._families = families
+        self._name = model_name
+        self.ttft = families.ttft.labels(model_name)
+        self.inter_token = families.inter_token.labels(model_name)
+        self.per_token = families.per_token.labels(model_name)
+        self.e2e = families.e2e.labels(model_name)
+        self.queue = families.queue.labels(model_name)
+        self.running = families.running.labels(model_name)
+        self.held = families.waiting.labels(model_name)
+        self.prompt_tokens = families.prompt_tokens.labels(model_name)
+        self.generation_tokens = families.generation_tokens.labels(model_name)
+        self.resumes = families.resumes.labels(model_name)
+        self.held_seconds = families.held_seconds.labels(model_name)
+        self.forecast_recall = families.forecast_recall.labels(model_name)
+        self.forecast_precision = families.forecast_precision.labels(model_name)
+
+    def finished(self, reason: str) -> None:
+        self._families.success.labels(self._name, reason).inc()
+
+    def ended(self, key: str, outcome: str) -> None:
+        self._families.requests.labels(self._name, key, outcome).inc()
+
+    def woken(self, part: str) -> None:
+        self._families.wakes.labels(self._name, part).inc()
+
+    def placed(self, placement: str, assignments: int) -> None:
+        self._families.assignments.labels(self._name, placement).inc(assignments)
+
+    def billed(self, component: str, *, gib_seconds: float, cost: float, currency: str) -> None:
+        self._families.gib_seconds.labels(self._name, component).inc(gib_seconds)
+        self._families.cost.labels(self._name, component, currency).inc(cost)
