@@ -1,0 +1,38 @@
+"""The `remoe` command: its subcommands put together. What each does stands in its own module.
+
+Subcommands import what is heavy when they run, so that `remoe --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from typer import Typer
+
+from remoe_functions.cli.bench import bench
+from remoe_functions.cli.chat import chat
+from remoe_functions.cli.demo import demo
+from remoe_functions.cli.demo_model import demo_model
+from remoe_functions.cli.failure import FailingReadably
+from remoe_functions.cli.plan import plan
+from remoe_functions.cli.record import record
+from remoe_functions.cli.serve_model import serve_model
+
+app = Typer(
+    cls=FailingReadably,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Serve Mixture-of-Experts models with rarely used experts in functions that sleep.",
+    epilog="Start with `remoe demo`, or `remoe demo-model DIR`, `remoe serve DIR`, `remoe chat`.",
+)
+app.command("demo")(demo)
+app.command("demo-model")(demo_model)
+app.command("serve")(serve_model)
+app.command("record")(record)
+app.command("plan")(plan)
+app.command("chat")(chat)
+app.command("bench")(bench)
+
+
+def main() -> None:
+    """The entry point of the `remoe` script."""
+    app()
