@@ -7,7 +7,7 @@ DEMO_MODEL ?= $(CACHE)/demo-model
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast bench fmt lint types arch presubmit clean
+.PHONY: help install demo test test-services bench fmt lint types arch presubmit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,11 +27,11 @@ $(DEMO_MODEL)/config.json: $(VENV)/.installed
 demo: install ## Run a real MoE model with remote experts and show where they ran and what it cost
 	$(BIN)/remoe demo --model $(DEMO_MODEL) --output demo-output
 
-test: install $(DEMO_MODEL)/config.json ## Run every test (the real model included)
-	REMOE_DEMO_MODEL=$(abspath $(DEMO_MODEL)) $(BIN)/pytest $(PYTEST_ARGS)
-
-test-fast: install ## Run the tests that need neither the demo model nor long-lived processes
+test: install ## Run the tests (under three minutes)
 	$(BIN)/pytest -m 'not slow' $(PYTEST_ARGS)
+
+test-services: install ## Run whole services as processes, kill their parts, run the demo on a tiny model
+	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
 bench: install $(DEMO_MODEL)/config.json ## Measure the wire, the start of a function, decoding and memory
 	$(BIN)/python tests/bench/wire.py
@@ -52,7 +52,7 @@ types: install ## Check types (mypy strict)
 arch: install ## Check the import contracts
 	$(BIN)/lint-imports
 
-presubmit: fmt lint types arch test ## Everything a change must pass
+presubmit: fmt lint types arch test test-services ## Everything a change must pass
 
 clean: ## Remove the environment, caches and outputs
 	rm -rf $(VENV) $(CACHE) demo-output build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

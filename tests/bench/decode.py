@@ -76,11 +76,15 @@ def bench(model: Path, tokens: int, rounds: int) -> dict:
         }
         for contender in contenders.values():
             contender.seconds(1, 2)
-        figures = {name: {c: [] for c in CONCURRENCY} for name in contenders}
-        for _ in range(rounds):
-            for concurrency in CONCURRENCY:
+        figures = {name: {} for name in contenders}
+        for concurrency in CONCURRENCY:
+            taken = {name: [] for name in contenders}
+            for _ in range(rounds):
                 for name, contender in contenders.items():
-                    figures[name][concurrency].append(rate(contender, concurrency, tokens))
+                    first, whole = (contender.seconds(concurrency, n) for n in (1, tokens))
+                    taken[name].append((first, whole))
+            for name, seconds in taken.items():
+                figures[name][concurrency] = rates(seconds, concurrency * (tokens - 1))
         return {
             "model": str(model),
             "cores": os.cpu_count(),
@@ -93,10 +97,10 @@ def bench(model: Path, tokens: int, rounds: int) -> dict:
         }
 
 
-def rate(contender: Plain | Remoe, concurrency: int, tokens: int) -> float:
-    first = contender.seconds(concurrency, 1)
-    whole = contender.seconds(concurrency, tokens)
-    return concurrency * (tokens - 1) / max(1e-9, whole - first)
+def rates(seconds: list[tuple[float, float]], tokens: int) -> list[float]:
+    """Tokens/s after the first ones, of (seconds for one token each, seconds for all) by round."""
+    first = statistics.median(first for first, _ in seconds)
+    return [tokens / (whole - first) for _, whole in seconds]
 
 
 class Plain:
@@ -127,6 +131,8 @@ class Remoe:
         plan = plan_of(model, remote=remote)
         (folder / "plan.json").write_text(plan.to_json())
         self.processes = {}
+        # As `remoe serve` does: main leaves a core to the functions.
+        threads = max(1, os.cpu_count() - 1) if remote else os.cpu_count()
         common = ["--model", str(model), "--plan", str(folder / "plan.json")]
         endpoints = []
         for function in plan.functions:
@@ -138,7 +144,7 @@ class Remoe:
         # Patient calls: a crowded machine must not turn calls into fallbacks.
         patient = ["--call-seconds", "60"]
         module = ["remoe_functions.main", "--port", str(port), *patient, *endpoints]
-        self.processes["main"] = start(stack, [*module, *common])
+        self.processes["main"] = start(stack, [*module, *common], threads)
         self.url = f"http://127.0.0.1:{port}"
         wait_ready(self.url, self.processes["main"])
 
@@ -197,10 +203,10 @@ def plan_of(model: Path, *, remote: bool) -> Plan:
     return Plan(architecture=architecture, functions=functions, main_memory_bytes=GIB)
 
 
-def start(stack: ExitStack, arguments: list[str]) -> subprocess.Popen:
+def start(stack: ExitStack, arguments: list[str], threads: int = 1) -> subprocess.Popen:
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments],
-        env=os.environ | {"REMOE_FUNCTION_TOKEN": TOKEN},
+        env=os.environ | {"REMOE_FUNCTION_TOKEN": TOKEN, "OMP_NUM_THREADS": str(threads)},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -154,3 +154,21 @@ def test_a_temporary_folder_goes_unless_its_logs_are_wanted(keep):
     temporary.close(keep=keep)
     assert temporary.path.exists() is keep
     shutil.rmtree(temporary.path, ignore_errors=True)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, "1"), (2, "1"), (8, "7")])
+def test_main_leaves_a_core_to_the_functions(folder, cores, threads):
+    _, main, _ = parts_of(options(cores=cores), folder, "token", listen_fd=9)
+    assert main.env["OMP_NUM_THREADS"] == threads
+
+
+def test_main_alone_takes_every_core(folder):
+    alone = Plan(architecture=SHAPE, functions=(), main_memory_bytes=1 << 30)
+    _, main = parts_of(options(cores=8, plan=alone), folder, "token", listen_fd=9)
+    assert main.env["OMP_NUM_THREADS"] == "8"
+
+
+def test_thread_count_of_the_user_stands(folder):
+    chosen = options(cores=8, environment={"OMP_NUM_THREADS": "3"})
+    _, main, _ = parts_of(chosen, folder, "token", listen_fd=9)
+    assert main.env["OMP_NUM_THREADS"] == "3"

@@ -103,10 +103,7 @@ class Dispatcher:
         total: torch.Tensor,
     ) -> None:
         since = time.perf_counter()
-        if len(ids) == 1:
-            self._add_single(layer, rows, ids[0], shares[0], total)
-        else:
-            self._add_pairs(layer, rows, _pairs_of(ids, shares), total)
+        self._add_pairs(layer, rows, _pairs_of(ids, shares), total)
         self._timer.add(Part.LOCAL_EXPERTS, since)
 
     def _run_split(
@@ -178,28 +175,30 @@ class Dispatcher:
         )
         self._timer.add(Part.WIRE, since)
 
-    def _add_single(
-        self,
-        layer: int,
-        rows: torch.Tensor,
-        ids: NDArray[np.int64],
-        shares: NDArray[np.float32],
-        total: torch.Tensor,
-    ) -> None:
-        """One row needs no gathering: the shape of nearly every decode step."""
-        for index, share in zip(ids.tolist(), shares.tolist(), strict=True):
-            total.add_(self._local.get(layer, index)(rows), alpha=share)
-
     def _add_pairs(self, layer: int, rows: torch.Tensor, pairs: Pairs, total: torch.Tensor) -> None:
-        if not len(pairs):
+        if len(rows) == 1:
+            self._add_single(layer, rows, pairs, total)
             return
-        order = np.argsort(pairs.experts, kind="stable")
-        experts, starts = np.unique(pairs.experts[order], return_index=True)
-        for expert, places in zip(experts.tolist(), np.split(order, starts[1:]), strict=True):
+        for expert, places in _by_expert(pairs).items():
             chosen = torch.from_numpy(pairs.rows[places])
             shares = torch.from_numpy(pairs.weights[places])
             out = self._local.get(layer, expert)(rows.index_select(0, chosen))
             total.index_add_(0, chosen, out.float().mul_(shares[:, None]))
+
+    def _add_single(
+        self, layer: int, rows: torch.Tensor, pairs: Pairs, total: torch.Tensor
+    ) -> None:
+        """One row needs no gathering: the shape of nearly every decode step."""
+        for expert, share in zip(pairs.experts.tolist(), pairs.weights.tolist(), strict=True):
+            total.add_(self._local.get(layer, expert)(rows), alpha=share)
+
+
+def _by_expert(pairs: Pairs) -> dict[int, list[int]]:
+    """Which pairs each expert has, by their places."""
+    places: dict[int, list[int]] = {}
+    for place, expert in enumerate(pairs.experts.tolist()):
+        places.setdefault(expert, []).append(place)
+    return places
 
 
 def _pairs_of(ids: NDArray[np.int64], shares: NDArray[np.float32]) -> Pairs:
