@@ -28,7 +28,7 @@ demo: install ## Run a real MoE model with remote experts and show where they ra
 	$(BIN)/remoe demo --model $(DEMO_MODEL) --output demo-output
 
 test: install ## Run the tests (under three minutes)
-	$(BIN)/pytest -m 'not slow' $(PYTEST_ARGS)
+	$(BIN)/pytest -m 'not slow' -n 2 $(PYTEST_ARGS)
 
 test-services: install ## Run whole services as processes, kill their parts, run the demo on a tiny model
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
