@@ -67,14 +67,15 @@ class Prices:
         return cls(**values)
 
 
+_NO_CALL_FEE = "no fee per call, since functions are processes or pods of one's own"
+
 DEFAULT_PRICES = Prices(
     main_gib_second=0.0000166667,
     function_gib_second=0.0000166667,
-    call=0.0000002,
     currency="USD",
     source=(
-        "assumption: the list price of AWS Lambda (x86, first tier) for functions, and the same "
-        "price per GiB-second for a main model on CPU"
+        "assumption: AWS Lambda's list price per GiB-second (x86, first tier) for functions and "
+        f"for a main model on CPU; {_NO_CALL_FEE}"
     ),
 )
 """Used where no price list is given."""
@@ -82,11 +83,11 @@ DEFAULT_PRICES = Prices(
 DEFAULT_GPU_PRICES = Prices(
     main_gib_second=3 * DEFAULT_PRICES.main_gib_second,
     function_gib_second=DEFAULT_PRICES.function_gib_second,
-    call=DEFAULT_PRICES.call,
     currency="USD",
     source=(
-        "assumption: the list price of AWS Lambda (x86, first tier) for functions, and three "
-        "times that for a main model on GPU, the least ratio that the paper cites"
+        "assumption: AWS Lambda's list price per GiB-second (x86, first tier) for functions, and "
+        "three times that for a main model on GPU, the least ratio that the paper cites; "
+        f"{_NO_CALL_FEE}"
     ),
 )
 """The same where the main model's memory is a GPU's."""
