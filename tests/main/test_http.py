@@ -12,9 +12,11 @@ import httpx
 import pytest
 import uvicorn
 from main.engine_world import TOKEN, answer_of
+from starlette.requests import ClientDisconnect
 
 from remoe_functions.main.metrics import MainCollector, registry_of
-from remoe_functions.main.server import MAX_BODY_BYTES, Door, build_app
+from remoe_functions.main.schema import parse_request
+from remoe_functions.main.server import MAX_BODY_BYTES, Answer, AnswerStream, Door, build_app
 
 PROMPT = [5, 7, 11, 13]
 BODY = {
@@ -137,6 +139,25 @@ def test_leaving_clients_free_their_slots_at_once(served):
     asyncio.run(leave())
     assert settled(lambda: served.service.engine.in_flight == 0)
     assert served.service.totals.finished == {"abort": 1}
+
+
+def test_reader_gone_before_the_first_line_frees_its_slot(served):
+    async def gone(_):
+        raise OSError
+
+    async def nothing_more():
+        await asyncio.Event().wait()
+
+    async def leave():
+        wanted = parse_request(json.dumps(LONG).encode())
+        stream = AnswerStream(Answer(served.service.engine, wanted))
+        scope = {"type": "http", "asgi": {"spec_version": "2.4"}}
+        with pytest.raises(ClientDisconnect):
+            await stream(scope, nothing_more, gone)
+
+    asyncio.run(leave())
+    assert settled(lambda: served.service.engine.in_flight == 0)
+    assert served.service.totals.finished["length"] == 0
 
 
 def test_ended_request_ends_with_its_usage(served):

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from remoe_functions.main.engine import Engine
 from remoe_functions.main.errors import InvalidRequest, RequestError
@@ -100,7 +101,7 @@ async def _generate(request: Request, door: Door | None) -> Response:
         return JSONResponse(error_body(error.code, str(error)), error.status, headers)
     except ClientDisconnect:
         return Response(status_code=499)
-    return StreamingResponse(answer.lines(), media_type=NDJSON)
+    return AnswerStream(answer)
 
 
 def _end(request: Request, door: Door | None) -> Response:
@@ -135,16 +136,17 @@ class Answer:
         """Produce no more tokens, only the last line."""
         self._engine.end(self._sequence)
 
+    def leave(self) -> None:
+        """Nobody reads it any more: free its slot, where it still holds one."""
+        self._engine.cancel(self._sequence)
+
     async def lines(self) -> AsyncIterator[bytes]:
-        """Its events as lines; the request is cancelled when the reader leaves."""
-        try:
-            while True:
-                event = await self._events.get()
-                yield line_of(event)
-                if isinstance(event, Finished | Failed):
-                    return
-        finally:
-            self._engine.cancel(self._sequence)
+        """Its events as lines."""
+        while True:
+            event = await self._events.get()
+            yield line_of(event)
+            if isinstance(event, Finished | Failed):
+                return
 
     def _deliverer(self) -> Deliver:
         loop = asyncio.get_running_loop()
@@ -155,6 +157,25 @@ class Answer:
                 loop.call_soon_threadsafe(self._events.put_nowait, event)
 
         return deliver
+
+
+class AnswerStream(StreamingResponse):
+    """An answer on its way to one reader.
+
+    Left from here, not from the generator of its lines: a reader who goes before the first line
+    leaves that one never started.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.lines(), media_type=NDJSON)
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the lines; the request is cancelled when the reader leaves."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._answer.leave()
 
 
 async def _body(request: Request) -> bytes:
