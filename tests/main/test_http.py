@@ -26,7 +26,7 @@ BODY = {
     "temperature": 0.0,
     "ignore_eos": True,
 }
-LONG = BODY | {"max_tokens": 250}
+LONG = BODY | {"max_tokens": 3000}
 KEY = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -60,7 +60,8 @@ class Served:
 
 @pytest.fixture
 def served(checkpoint_of, open_world):
-    made = Served(open_world(checkpoint_of("mixtral"), max_batch=2, max_waiting=0).service)
+    checkpoint = checkpoint_of("mixtral", max_position_embeddings=4096)
+    made = Served(open_world(checkpoint, max_batch=2, max_waiting=0).service)
     yield made
     made.close()
 
@@ -99,7 +100,7 @@ def test_answer_is_token_lines_and_a_last_one_with_usage(served):
         (BODY | {"prompt": ["a"]}, "prompt.0"),
         (BODY | {"prompt": [999]}, "tokens must be in 0..127, got 999"),
         (BODY | {"max_tokens": 0}, "max_tokens"),
-        (BODY | {"max_tokens": 10**12}, "the context is 256"),
+        (BODY | {"max_tokens": 10**12}, "the context is 4096"),
         (BODY | {"temperature": -1}, "temperature"),
         (BODY | {"top_p": 0}, "top_p"),
         (BODY | {"seed": -1}, "seed"),
