@@ -54,6 +54,14 @@ def start(home, *arguments):
     )
 
 
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """Tests in a shell's background ignore SIGINT, and what they start would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_demo_compares_both_services_draws_and_leaves_nothing_running(runnable, tmp_path):
