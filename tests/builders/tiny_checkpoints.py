@@ -13,6 +13,19 @@ import transformers
 
 HIDDEN, LAYERS, EXPERTS, TOP_K, VOCAB = 48, 3, 6, 2, 128
 
+# What README promises by name; more come free.
+REQUIRED = (
+    "mixtral",
+    "qwen2_moe",
+    "qwen3_moe",
+    "deepseek_v2",
+    "deepseek_v3",
+    "olmoe",
+    "gpt_oss",
+    "granitemoe",
+    "phimoe",
+)
+
 _BASE = {
     "vocab_size": VOCAB,
     "hidden_size": HIDDEN,

@@ -5,22 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 import transformers
-from builders.tiny_checkpoints import VOCAB
+from builders.tiny_checkpoints import REQUIRED, VOCAB
 from main.engine_world import answer_of, ask, world
 
 from remoe_functions.main.settings import CallSettings
 
-REQUIRED = (
-    "mixtral",
-    "qwen2_moe",
-    "qwen3_moe",
-    "deepseek_v2",
-    "deepseek_v3",
-    "olmoe",
-    "gpt_oss",
-    "granitemoe",
-    "phimoe",
-)
 FREE = (
     "granitemoeshared",
     "granitemoehybrid",

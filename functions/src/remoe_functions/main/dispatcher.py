@@ -84,46 +84,34 @@ class Dispatcher:
         """
         rows = hidden.cpu()
         ids = index.cpu().numpy()
-        shares = weights.to("cpu", torch.float32).numpy()
         layer_row = self._placement.row_of[layer]
         self._trace.routing.append((layer_row, ids))
+        pairs = _pairs_of(ids, weights.to("cpu", torch.float32).numpy())
         total = torch.zeros(rows.shape, dtype=torch.float32)
-        if layer in self._placement.remote_layers:
-            self._run_split(layer, rows, ids, shares, total)
+        homes = self._placement.homes[layer_row][pairs.experts]
+        if homes.any():
+            self._run_split(layer, rows, pairs, homes, total)
         else:
-            self._run_local(layer, rows, ids, shares, total)
+            self._run_local(layer, rows, pairs, total)
         return total.to(hidden.device, hidden.dtype)
 
-    def _run_local(
-        self,
-        layer: int,
-        rows: torch.Tensor,
-        ids: NDArray[np.int64],
-        shares: NDArray[np.float32],
-        total: torch.Tensor,
-    ) -> None:
+    def _run_local(self, layer: int, rows: torch.Tensor, pairs: Pairs, total: torch.Tensor) -> None:
         since = time.perf_counter()
-        self._add_pairs(layer, rows, _pairs_of(ids, shares), total)
+        self._add_pairs(layer, rows, pairs, total)
         self._timer.add(Part.LOCAL_EXPERTS, since)
 
     def _run_split(
         self,
         layer: int,
         rows: torch.Tensor,
-        ids: NDArray[np.int64],
-        shares: NDArray[np.float32],
+        pairs: Pairs,
+        homes: NDArray[np.int16],
         total: torch.Tensor,
     ) -> None:
-        homes = self._placement.homes[self._placement.row_of[layer]][ids]
-        if not homes.any():
-            self._run_local(layer, rows, ids, shares, total)
-            return
         since = time.perf_counter()
-        pairs, homes = _pairs_of(ids, shares), homes.reshape(-1)
         sent = [] if self._rehearsing else self._send(layer, rows, pairs, homes)
-        since = self._timer.add(Part.WIRE, since)
-        self._add_pairs(layer, rows, pairs.pick(homes == LOCAL), total)
-        self._timer.add(Part.LOCAL_EXPERTS, since)
+        self._timer.add(Part.WIRE, since)
+        self._run_local(layer, rows, pairs.pick(homes == LOCAL), total)
         for call in sent:
             self._join(layer, rows, call, total)
 

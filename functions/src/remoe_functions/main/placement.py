@@ -28,7 +28,6 @@ class Placement:
         for number, function in enumerate(plan.functions, start=1):
             for expert in function.experts:
                 self.homes[self.row_of[expert.layer], expert.index] = number
-        self.remote_layers = frozenset(expert.layer for expert in plan.remote_experts)
         self.local_experts = plan.local_experts
 
     def function_at(self, home: int) -> str:
