@@ -113,4 +113,4 @@ def test_price_list_that_cannot_be_used_says_why(text, message):
 
 def test_default_prices_state_their_source():
     assert "assumption" in DEFAULT_PRICES.source
-    assert DEFAULT_GPU_PRICES.main_gib_second == 3 * DEFAULT_PRICES.main_gib_second
+    assert DEFAULT_GPU_PRICES.gpu_gib_second == 3 * DEFAULT_PRICES.main_gib_second

@@ -21,6 +21,7 @@ class Architecture:
         hidden_size: width of a token row.
         expert_bytes: bytes of one routed expert's weights.
         main_bytes: bytes of everything else (embeddings, attention, gates, shared experts).
+        cache_bytes_per_token: keys and values of one token in all layers; 0 where not known.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Architecture:
     hidden_size: int
     expert_bytes: int
     main_bytes: int
+    cache_bytes_per_token: int = 0
 
     def __post_init__(self) -> None:
         if not self.layers or list(self.layers) != sorted(set(self.layers)):

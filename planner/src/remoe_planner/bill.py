@@ -66,6 +66,7 @@ class Bill:
     """Memory-seconds and their cost, part by part."""
 
     main_gib_seconds: float = 0.0
+    gpu_gib_seconds: float = 0.0
     function_gib_seconds: float = 0.0
     calls: int = 0
     main_cost: float = 0.0
@@ -75,7 +76,7 @@ class Bill:
 
     @property
     def gib_seconds(self) -> float:
-        return self.main_gib_seconds + self.function_gib_seconds
+        return self.main_gib_seconds + self.gpu_gib_seconds + self.function_gib_seconds
 
     @property
     def cost(self) -> float:
@@ -87,6 +88,7 @@ class Bill:
             raise ValueError(f"bills in {self.currency} and {other.currency} do not add up")
         return Bill(
             main_gib_seconds=self.main_gib_seconds + other.main_gib_seconds,
+            gpu_gib_seconds=self.gpu_gib_seconds + other.gpu_gib_seconds,
             function_gib_seconds=self.function_gib_seconds + other.function_gib_seconds,
             calls=self.calls + other.calls,
             main_cost=self.main_cost + other.main_cost,
@@ -109,13 +111,15 @@ def bill(usage: Usage, plan: Plan, prices: Prices) -> Bill:
     if strangers := sorted(set(usage.functions) - set(memory)):
         raise ValueError(f"the plan has no function {', '.join(strangers)}")
     main = usage.main_seconds * plan.main_memory_bytes / GIB
+    gpu = usage.main_seconds * plan.main_gpu_bytes / GIB
     functions = sum(use.seconds * memory[name] / GIB for name, use in usage.functions.items())
     calls = sum(use.calls for use in usage.functions.values())
     return Bill(
         main_gib_seconds=main,
+        gpu_gib_seconds=gpu,
         function_gib_seconds=functions,
         calls=calls,
-        main_cost=main * prices.main_gib_second,
+        main_cost=main * prices.main_gib_second + gpu * prices.gpu_gib_second,
         function_cost=functions * prices.function_gib_second,
         call_cost=calls * prices.call,
         currency=prices.currency,

@@ -9,13 +9,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from remoe_planner.architecture import Architecture
+from remoe_planner.estimate import Estimate
 from remoe_planner.experts import ExpertId
+from remoe_planner.method import Method
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
+
+
+class Tier(StrEnum):
+    """Where an expert runs."""
+
+    LOCAL = "local"
+    """Beside the main model."""
+
+    ALWAYS_ON = "always-on"
+    """In a function that keeps a replica: an expert pod."""
+
+    ON_DEMAND = "on-demand"
+    """In a function that sleeps at zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +42,7 @@ class FunctionPlan:
         name: a DNS label, unique in the plan.
         experts: the (layer, expert) pairs it serves, ascending.
         memory_bytes: what one replica is given (weights and working memory), and billed for.
+        cores: cores of one replica; None where the plan does not say.
         min_replicas: replicas kept when idle; 0 lets the function sleep.
         max_replicas: replicas at most.
         keep_alive_seconds: how long an idle replica stays before it is stopped.
@@ -37,6 +54,7 @@ class FunctionPlan:
     min_replicas: int = 0
     max_replicas: int = 1
     keep_alive_seconds: float = 60.0
+    cores: float | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -50,6 +68,12 @@ class FunctionPlan:
             )
         if self.memory_bytes < 1 or self.keep_alive_seconds < 0:
             raise ValueError(f"function {self.name}: memory must be > 0 and keep-alive >= 0")
+        if self.cores is not None and not self.cores > 0:
+            raise ValueError(f"function {self.name}: cores must be > 0, got {self.cores}")
+
+    @property
+    def tier(self) -> Tier:
+        return Tier.ALWAYS_ON if self.min_replicas else Tier.ON_DEMAND
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +84,20 @@ class Plan:
         architecture: the model planned for.
         functions: the expert functions; experts in none of them are local.
         main_memory_bytes: what the main model is given, and billed for.
+        main_gpu_bytes: GPU memory beside it; 0 for a main model on CPU.
+        method: how the plan was made; None for one written by hand.
+        estimate: what it is expected to do; None where nobody asked.
+        binding: the constraints that keep it from being cheaper, in words.
         reasons: sentences for people, one per decision worth explaining.
     """
 
     architecture: Architecture
     functions: tuple[FunctionPlan, ...]
     main_memory_bytes: int
+    main_gpu_bytes: int = 0
+    method: Method | None = None
+    estimate: Estimate | None = None
+    binding: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -84,6 +116,11 @@ class Plan:
     def function_of(self, expert: ExpertId) -> FunctionPlan | None:
         """The function that serves an expert, or None where it is local."""
         return self._homes.get(expert)
+
+    def tier_of(self, expert: ExpertId) -> Tier:
+        """Where an expert runs."""
+        home = self.function_of(expert)
+        return Tier.LOCAL if home is None else home.tier
 
     def is_remote(self, expert: ExpertId) -> bool:
         return expert in self._homes
@@ -107,6 +144,10 @@ class Plan:
             "version": PLAN_VERSION,
             "architecture": asdict(self.architecture),
             "mainMemoryBytes": self.main_memory_bytes,
+            "mainGpuBytes": self.main_gpu_bytes,
+            "method": self.method,
+            "estimate": self.estimate and self.estimate.to_mapping(),
+            "binding": list(self.binding),
             "reasons": list(self.reasons),
             "functions": [
                 asdict(f) | {"experts": [str(e) for e in f.experts]} for f in self.functions
@@ -139,5 +180,9 @@ class Plan:
             architecture=Architecture(**(shape | {"layers": tuple(shape["layers"])})),
             functions=functions,
             main_memory_bytes=body["mainMemoryBytes"],
+            main_gpu_bytes=body["mainGpuBytes"],
+            method=body["method"] and Method(body["method"]),
+            estimate=body["estimate"] and Estimate.from_mapping(body["estimate"]),
+            binding=tuple(body["binding"]),
             reasons=tuple(body["reasons"]),
         )

@@ -15,6 +15,8 @@ class Prices:
     Attributes:
         main_gib_second: price of one GiB of the main model's memory for one second.
         function_gib_second: the same for an expert function.
+        gpu_gib_second: price of one GiB of GPU memory for one second (c_g), which a main model on
+            a GPU pays beside its other memory.
         call: price of one call of an expert function.
         currency: what the prices are in.
         source: where the numbers come from, for people.
@@ -22,12 +24,13 @@ class Prices:
 
     main_gib_second: float
     function_gib_second: float
+    gpu_gib_second: float = 0.0
     call: float = 0.0
     currency: str = "USD"
     source: str = "given"
 
     def __post_init__(self) -> None:
-        for name in ("main_gib_second", "function_gib_second", "call"):
+        for name in ("main_gib_second", "function_gib_second", "gpu_gib_second", "call"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"prices: {name} must be a number, got {value!r}")
@@ -81,13 +84,14 @@ DEFAULT_PRICES = Prices(
 """Used where no price list is given."""
 
 DEFAULT_GPU_PRICES = Prices(
-    main_gib_second=3 * DEFAULT_PRICES.main_gib_second,
+    main_gib_second=DEFAULT_PRICES.main_gib_second,
     function_gib_second=DEFAULT_PRICES.function_gib_second,
+    gpu_gib_second=3 * DEFAULT_PRICES.main_gib_second,
     currency="USD",
     source=(
-        "assumption: AWS Lambda's list price per GiB-second (x86, first tier) for functions, and "
-        "three times that for a main model on GPU, the least ratio that the paper cites; "
+        "assumption: AWS Lambda's list price per GiB-second (x86, first tier) for memory, and "
+        "three times that for a GPU's, the least ratio that the paper cites; "
         f"{_NO_CALL_FEE}"
     ),
 )
-"""The same where the main model's memory is a GPU's."""
+"""The same where the main model has a GPU."""

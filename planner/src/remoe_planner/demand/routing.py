@@ -1,0 +1,94 @@
+"""How the tokens of a service's requests spread over the experts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remoe_planner.activation_history import ActivationHistory
+from remoe_planner.architecture import Architecture
+from remoe_planner.forecast import layer_frequencies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Routing:
+    """Expected shares of each layer's assignments, and samples of single requests.
+
+    Attributes:
+        prefill: [layers, experts], each row sums to 1: prompt tokens (the paper's s~).
+        decode: the same of generated tokens.
+        samples: [n, layers, experts], counts of single requests, prompt and answer together, from
+            which it is told which experts are used by the same requests; may have no rows.
+        sample_tokens: [n], tokens of each of them.
+    """
+
+    prefill: NDArray[np.float64]
+    decode: NDArray[np.float64]
+    samples: NDArray[np.uint32]
+    sample_tokens: NDArray[np.uint32]
+
+    def __post_init__(self) -> None:
+        for name in ("prefill", "decode"):
+            shares = getattr(self, name)
+            if shares.ndim != 2 or shares.shape != self.prefill.shape:
+                raise ValueError(f"routing: {name} must be [layers, experts], got {shares.shape}")
+            if not np.all(np.isfinite(shares)) or np.any(shares < 0):
+                raise ValueError(f"routing: {name} must be finite and >= 0 for every expert")
+            if not np.allclose(shares.sum(axis=1), 1, atol=1e-6):
+                raise ValueError(f"routing: {name} must sum to 1 in every layer")
+        if self.samples.shape[1:] != self.prefill.shape:
+            raise ValueError(
+                f"routing: samples must be [n, {self.prefill.shape[0]}, {self.prefill.shape[1]}], "
+                f"got {self.samples.shape}"
+            )
+        if self.sample_tokens.shape != self.samples.shape[:1]:
+            raise ValueError("routing: sample_tokens must have one entry for each sample")
+
+    @classmethod
+    def of(cls, history: ActivationHistory) -> Routing:
+        """From recorded requests; even where there are none.
+
+        Each phase's shares are those of all its recorded assignments; a phase that was never
+        recorded takes the other's.
+        """
+        prefill = history.prefill.sum(axis=0, dtype=np.float64)
+        decode = history.decode.sum(axis=0, dtype=np.float64)
+        return cls(
+            prefill=layer_frequencies(prefill if prefill.any() else decode),
+            decode=layer_frequencies(decode if decode.any() else prefill),
+            samples=history.prefill + history.decode,
+            sample_tokens=history.prompt_tokens + history.decode_tokens,
+        )
+
+    @classmethod
+    def even(cls, architecture: Architecture) -> Routing:
+        """Every expert as often as any other."""
+        return cls.of(ActivationHistory.empty(architecture.shape, architecture.hidden_size))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(MoE layers, experts per layer)."""
+        return self.prefill.shape[0], self.prefill.shape[1]
+
+
+def inclusion(shares: NDArray[np.float64], top_k: int) -> NDArray[np.float64]:
+    """Probability that one token visits each expert, [layers, experts], rows summing to top_k.
+
+    A token visits an expert once at most, so what would exceed 1 goes to the layer's others.
+    """
+    visits = np.minimum(shares * top_k, 1.0)
+    for _ in range(_ROUNDS):
+        missing = top_k - visits.sum(axis=1, keepdims=True)
+        if np.all(missing < _ENOUGH):
+            break
+        open_shares = np.where(visits < 1, shares + _ENOUGH, 0.0)
+        total = open_shares.sum(axis=1, keepdims=True)
+        more = np.divide(open_shares, total, out=np.zeros_like(shares), where=total > 0)
+        visits = np.minimum(visits + more * missing, 1.0)
+    return visits
+
+
+_ROUNDS = 32
+_ENOUGH = 1e-9

@@ -1,0 +1,1 @@
+"""How long things take on a given machine: numbers measured or stated. It measures nothing."""
