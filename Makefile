@@ -5,20 +5,24 @@ BIN := $(VENV)/bin
 CACHE ?= .cache
 DEMO_MODEL ?= $(CACHE)/demo-model
 PYTEST_ARGS ?=
+DATA ?= data
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services bench fmt lint types arch presubmit clean
+.PHONY: help install demo test test-services bench bench-data fmt lint types arch presubmit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Install the three packages and the tools into .venv
 
-$(VENV)/.installed: constraints.txt pyproject.toml planner/pyproject.toml functions/pyproject.toml operator/pyproject.toml
+# Native sources count: the kernel is compiled when its package is installed.
+$(VENV)/.installed: constraints.txt pyproject.toml planner/pyproject.toml functions/pyproject.toml operator/pyproject.toml \
+  functions/hatch_build.py $(wildcard functions/native/*)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt \
-	  --editable planner --editable 'functions[cli]' --editable operator --group dev
+	  --build-constraint constraints.txt \
+	  --editable planner --editable 'functions[cli,encoders]' --editable operator --group dev
 	@touch $@
 
 $(DEMO_MODEL)/config.json: $(VENV)/.installed
@@ -33,10 +37,25 @@ test: install ## Run the tests (under three minutes)
 test-services: install ## Run whole services as processes, kill their parts, run the demo on a tiny model
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
-bench: install $(DEMO_MODEL)/config.json ## Measure the wire, the start of a function, decoding and memory
+bench: install $(DEMO_MODEL)/config.json ## Measure wire, kernels, start, decoding, memory, planning
 	$(BIN)/python tests/bench/wire.py
+	$(BIN)/python tests/bench/kernel.py
 	$(BIN)/python tests/bench/start.py --model $(DEMO_MODEL)
 	$(BIN)/python tests/bench/decode.py --model $(DEMO_MODEL)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/planning.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/optimality.py --realistic 0
+	$(BIN)/remoe profile $(DEMO_MODEL) --output $(CACHE)/profile.json
+	$(BIN)/python tests/bench/predicted.py --model $(DEMO_MODEL) --profile $(CACHE)/profile.json
+
+bench-data: install $(DEMO_MODEL)/config.json ## The same on real data: make bench-data DATA=DIR
+	$(BIN)/python tests/bench/preallocation.py --routing $(DATA)/routing
+	$(BIN)/python tests/bench/fast_loop.py --routing $(DATA)/routing
+	$(BIN)/python tests/bench/routing_of_prompts.py $(DEMO_MODEL) --prompts $(DATA)/prompts.jsonl \
+	  --out $(CACHE)/routing.npz --draw 1600 --max-tokens 12
+	$(BIN)/python tests/bench/forecast.py --routing $(DATA)/routing --model $(DEMO_MODEL) \
+	  --served $(CACHE)/routing.npz
+	$(BIN)/python tests/bench/search.py --model $(DEMO_MODEL) --served $(CACHE)/routing.npz
+	$(BIN)/python tests/bench/quantized.py quality --model $(DEMO_MODEL) --texts $(DATA)/prompts.jsonl
 
 fmt: install ## Format the code
 	$(BIN)/ruff format .
@@ -55,4 +74,5 @@ arch: install ## Check the import contracts
 presubmit: fmt lint types arch test test-services ## Everything a change must pass
 
 clean: ## Remove the environment, caches and outputs
+	rm -rf functions/build functions/src/remoe_functions/kernel/libremoe_kernel.*
 	rm -rf $(VENV) $(CACHE) demo-output build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -269,7 +269,11 @@ def plain_worker(model: Path) -> None:
 
 def profile(model: Path) -> dict:
     command = [sys.executable, __file__, "--model", str(model), "--role", "profile"]
-    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    # As the main model's own entry sets it, before torch loads.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ
+    output = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, env=environment
+    ).stdout
     return json.loads(output.splitlines()[-1])
 
 
@@ -299,7 +303,9 @@ def profile_worker(model: Path, steps: int = 8) -> None:
     events = profiled.key_averages()
     operators = sum(event.self_cpu_time_total for event in events) / steps / 1e6
     matrices = sum(
-        event.self_cpu_time_total for event in events if event.key in {"aten::mm", "aten::addmm"}
+        event.self_cpu_time_total
+        for event in events
+        if event.key in {"aten::mm", "aten::addmm", "aten::bmm"}
     )
     print(
         json.dumps(

@@ -65,7 +65,7 @@ def test_spoiled_header_is_refused_by_name(fault, tmp_path):
     header, message = SPOILED[fault]
     path = written(tmp_path / "model.safetensors", header, b"\0" * 12)
     with pytest.raises(CheckpointError, match=message) as refusal:
-        Shard(path)
+        _ = Shard(path).places
     assert str(path) in str(refusal.value)
 
 
@@ -83,7 +83,7 @@ def test_file_without_a_whole_header_is_refused(data, message, tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(data)
     with pytest.raises(CheckpointError, match=message):
-        Shard(path)
+        _ = Shard(path).places
 
 
 def test_missing_file_and_folder_in_its_place_are_refused(tmp_path):
@@ -105,6 +105,7 @@ def test_any_damage_is_refused_or_harmless(tmp_path_factory, position, value, cu
     path.write_bytes(bytes(data[: len(data) - cut]))
     try:
         shard = Shard(path)
+        names = tuple(shard.places)
     except CheckpointError:
         return
-    assert all(shard.tensor(name).nbytes >= 0 for name in shard.places)
+    assert all(shard.tensor(name).nbytes >= 0 for name in names)

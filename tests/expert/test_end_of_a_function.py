@@ -95,7 +95,7 @@ def test_supervisor_hears_every_phase_and_its_end_ends_the_function(slow):
             with ours.makefile() as lines:
                 heard = [json.loads(lines.readline()) for _ in range(6)]
             phases = [message["name"] for message in heard if message["kind"] == "phase"]
-            assert phases == ["process", "imports", "map", "first_touch", "ready"]
+            assert phases == ["process", "map", "imports", "first_touch", "ready"]
             assert heard[-1] == {"kind": "ready", "host": "127.0.0.1", "port": function.port}
             ours.shutdown(socket.SHUT_RDWR)
             assert function.status() == 70

@@ -10,7 +10,6 @@ from builders.expert_process import outcome, plan_for, written_plan
 from builders.tiny_checkpoints import build
 
 from remoe_functions.expert.arguments import parse
-from remoe_functions.expert.share import cpu_share
 
 
 @pytest.fixture(scope="module")
@@ -90,16 +89,3 @@ def test_wrong_cpu_share_is_named(mixtral, plan_path):
     status, stderr = outcome(mixtral, plan_path, REMOE_CPUS="many")
     assert status != 0
     assert "REMOE_CPUS must be a number > 0, got 'many'" in stderr
-
-
-@pytest.mark.parametrize(
-    ("text", "threads"), [(None, 1), ("", 1), ("0.25", 1), ("2", 2), ("3.9", 3)]
-)
-def test_cpu_share_is_whole_threads_and_at_least_one(text, threads):
-    assert cpu_share(text) == threads
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "two"])
-def test_cpu_share_that_is_none_is_refused(text):
-    with pytest.raises(ValueError, match="REMOE_CPUS"):
-        cpu_share(text)

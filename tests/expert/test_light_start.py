@@ -28,5 +28,15 @@ def test_monitor_loads_no_framework_either():
     assert not loaded_by("remoe_functions.expert.monitor_http") & HEAVY
 
 
+def test_weights_are_found_and_read_while_numpy_is_still_to_load():
+    loaded = loaded_by("remoe_functions.expert.opening")
+    assert "remoe_functions.checkpoint.checkpoint" in loaded
+    assert "numpy" not in loaded
+
+
+def test_native_library_is_found_without_numpy():
+    assert "numpy" not in loaded_by("remoe_functions.kernel.machine")
+
+
 def test_nothing_loads_numpy_before_its_threads_are_bounded():
     assert "numpy" not in loaded_by("remoe_functions.expert.__main__")

@@ -38,7 +38,7 @@ def test_finished_requests_become_history(checkpoint_of, open_world, tmp_path):
     folder = checkpoint_of("mixtral")
     w = open_world(folder, lambda e: e.index < 3, history=tmp_path)
     usage = ask(w.service, PROMPT, TOKENS).end().usage
-    ask(w.service, PROMPT, 1).end()
+    ask(w.service, PROMPT[::-1], 1).end()
     w.service.stop()
     architecture = Checkpoint.open(folder).architecture
     history = read_history(tmp_path, architecture)

@@ -141,14 +141,21 @@ def test_a_long_prompt_prefilled_in_chunks_between_decode_steps(checkpoint_of, s
 
 
 @pytest.mark.parametrize("architecture", ["mixtral", "gpt_oss", "deepseek_v3"])
-def test_bfloat16_logits_stay_within_a_stated_bound(architecture, checkpoint_of):
+def test_bfloat16_logits_stay_as_near_to_float32s_as_the_stock_models(architecture, checkpoint_of):
     folder = checkpoint_of(architecture, dtype="bfloat16")
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
-    with torch.no_grad():
-        expected = model(torch.tensor([PROMPT])).logits[0, -1].float()
+
+    def logits_in(dtype):
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        with torch.no_grad():
+            return model(torch.tensor([PROMPT])).logits[0, -1].float()
+
+    exact, stock = logits_in(torch.float32), logits_in(torch.bfloat16)
     with world(folder, lambda e: e.index % 2 == 0) as w:
         stepper = w.service._stepper
         answer_of(w.service, PROMPT[:2], 1)
         stepper.cache.reserve(len(PROMPT), 1)
         got = torch.from_numpy(stepper.prefill(list(PROMPT), slot=0, start=0))
-    assert (got - expected).abs().max() <= BFLOAT16_LOGIT_BOUND * expected.abs().max()
+    # Not compared with each other: a rounding may send a token to another expert in one of the two,
+    # which is no farther from the truth for it.
+    bound = (stock - exact).abs().max() + BFLOAT16_LOGIT_BOUND * exact.abs().max()
+    assert (got - exact).abs().max() <= bound

@@ -1,7 +1,8 @@
 """What can be wrong with a checkpoint folder.
 
 CheckpointError                 missing, truncated, corrupt, or contradicting its config
-└── UnsupportedModelError       sound perhaps, but not a model whose experts are understood
+├── UnsupportedModelError       sound perhaps, but not a model whose experts are understood
+└── SidecarError                the file of quantized experts is missing, foreign or outdated
 """
 
 from __future__ import annotations
@@ -13,3 +14,7 @@ class CheckpointError(Exception):
 
 class UnsupportedModelError(CheckpointError):
     """The model's experts are not understood, so it is refused rather than served wrongly."""
+
+
+class SidecarError(CheckpointError):
+    """The quantized experts cannot be served; the message names the file, and what makes it."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from remoe_functions.checkpoint.blocks import BLOCK, BlockTensor, Matrix
 from remoe_functions.checkpoint.config import (
     EXPERT_COUNT_FIELDS,
     TOP_K_FIELDS,
@@ -19,7 +20,7 @@ from remoe_functions.checkpoint.config import (
 from remoe_functions.checkpoint.errors import CheckpointError, UnsupportedModelError
 from remoe_functions.checkpoint.families import Family
 from remoe_functions.checkpoint.ffn import ExpertWeights, FfnForm
-from remoe_functions.checkpoint.layouts import Layout
+from remoe_functions.checkpoint.layouts import BLOCKS_SUFFIX, SCALES_SUFFIX, Layout
 from remoe_functions.checkpoint.shards import Shards
 from remoe_functions.checkpoint.tensors import Dtype, MappedTensor
 from remoe_planner.experts import ExpertId
@@ -54,15 +55,21 @@ class ExpertTable:
     intermediate_size: int
 
     @classmethod
-    def find(cls, config: Mapping[str, Any], family: Family, shards: Shards) -> ExpertTable:
-        """Find a checkpoint's experts and check every tensor of theirs.
+    def find(
+        cls,
+        config: Mapping[str, Any],
+        family: Family,
+        shards: Shards,
+        experts: Iterable[ExpertId] | None = None,
+    ) -> ExpertTable:
+        """Find a checkpoint's experts and check every tensor of theirs, or of some of them.
 
         Raises:
             UnsupportedModelError: dense, quantized, or in a layout that is not served.
             CheckpointError: a tensor is absent, or its shape is not what the config says.
         """
         depth = layer_count(config)
-        layout, found = _find_layout(family, shards, depth)
+        layout, found = _find_layout(family.layouts_for(config), shards, depth)
         table = cls(
             layout=layout,
             form=family.form(config, layout),
@@ -73,22 +80,44 @@ class ExpertTable:
             hidden_size=positive(config, "hidden_size"),
             intermediate_size=positive(config, family.intermediate_field),
         )
-        table._check(shards)
+        table._check(shards, experts)
         return table
 
-    def _check(self, shards: Shards) -> None:
+    def _check(self, shards: Shards, experts: Iterable[ExpertId] | None) -> None:
         if self.top_k > self.experts_per_layer:
             raise CheckpointError(
                 f"config.json: {self.top_k} experts per token, {self.experts_per_layer} in a layer"
             )
+        self._check_blocks()
         shapes = self.layout.shapes(self.form, self.hidden_size, self.intermediate_size)
         stack = (self.experts_per_layer,) if self.layout.stacked else ()
         wanted = {template: (*stack, *shape) for template, shape in shapes.items()}
+        for expert in self._checked(experts):
+            for template, shape in wanted.items():
+                name = self.layout.name(template, expert.layer, expert.index)
+                _check_tensor(shards, name, shape, self._dtypes(template))
+
+    def _check_blocks(self) -> None:
+        sizes = {"hidden_size": self.hidden_size, "intermediate_size": self.intermediate_size}
+        for name, size in sizes.items():
+            if self.layout.blocks is not None and size % BLOCK:
+                raise UnsupportedModelError(
+                    f"config.json: {name} must be a multiple of {BLOCK} where weights are "
+                    f"{self.layout.blocks}, got {size}"
+                )
+
+    def _dtypes(self, template: str) -> tuple[Dtype, ...]:
+        blocks = self.layout.blocks
+        if blocks is None or not self.layout.is_code(template):
+            return WEIGHT_DTYPES
+        return blocks.scale_dtypes if template.endswith(SCALES_SUFFIX) else (blocks.code_dtype,)
+
+    def _checked(self, experts: Iterable[ExpertId] | None) -> Iterator[ExpertId]:
+        """The experts to check, known ones only; where stacked one stands for its layer."""
+        if experts is not None:
+            return (expert for expert in experts if self._has(expert))
         count = 1 if self.layout.stacked else self.experts_per_layer
-        for layer in self.layers:
-            for expert in range(count):
-                for template, shape in wanted.items():
-                    _check_tensor(shards, self.layout.name(template, layer, expert), shape)
+        return (ExpertId(layer, index) for layer in self.layers for index in range(count))
 
     def is_expert_tensor(self, name: str) -> bool:
         """Whether a tensor is a routed expert's."""
@@ -106,7 +135,7 @@ class ExpertTable:
         Raises:
             CheckpointError: the model has no such expert.
         """
-        self._check_known(expert)
+        self.check_known(expert)
         part = expert.index if self.layout.stacked else None
         for template in self.layout.templates:
             yield self.layout.name(template, expert.layer, expert.index), part
@@ -117,24 +146,44 @@ class ExpertTable:
         Raises:
             CheckpointError: the model has no such expert.
         """
-        self._check_known(expert)
+        self.check_known(expert)
         tensors = {
             template: self._tensor(template, expert, shards) for template in self.layout.templates
         }
         return ExpertWeights(
-            form=self.form,
-            up=tuple(tensors[template] for template in self.layout.up),
-            down=tensors[self.layout.down],
+            form=self.form if self.layout.blocks is None else replace(self.form, transposed=False),
+            up=tuple(self._matrix(template, tensors) for template in self.layout.up),
+            down=self._matrix(self.layout.down, tensors),
             up_bias=tensors.get(self.layout.up_bias or ""),
             down_bias=tensors.get(self.layout.down_bias or ""),
+        )
+
+    def _matrix(self, template: str, tensors: Mapping[str, MappedTensor]) -> Matrix:
+        blocks = self.layout.blocks
+        if blocks is None:
+            return tensors[template]
+        codes = tensors[template + BLOCKS_SUFFIX].array
+        return BlockTensor(
+            format=blocks,
+            codes=codes.reshape(len(codes), -1),
+            scales=tensors[template + SCALES_SUFFIX].array,
+            in_size=codes.shape[1] * BLOCK,
         )
 
     def _tensor(self, template: str, expert: ExpertId, shards: Shards) -> MappedTensor:
         tensor = shards.tensor(self.layout.name(template, expert.layer, expert.index))
         return tensor.part(expert.index) if self.layout.stacked else tensor
 
-    def _check_known(self, expert: ExpertId) -> None:
-        if expert.layer not in self.layers or expert.index >= self.experts_per_layer:
+    def _has(self, expert: ExpertId) -> bool:
+        return expert.layer in self.layers and expert.index < self.experts_per_layer
+
+    def check_known(self, expert: ExpertId) -> None:
+        """See that the model has such an expert.
+
+        Raises:
+            CheckpointError: it has not.
+        """
+        if not self._has(expert):
             raise CheckpointError(
                 f"the model has no expert {expert}: experts 0 to {self.experts_per_layer - 1} "
                 f"are in layers {', '.join(map(str, self.layers))}"
@@ -144,19 +193,20 @@ class ExpertTable:
 Found = Mapping[int, set[int | None]]
 
 
-def _find_layout(family: Family, shards: Shards, depth: int) -> tuple[Layout, Found]:
+def _find_layout(layouts: tuple[Layout, ...], shards: Shards, depth: int) -> tuple[Layout, Found]:
     names = shards.names
-    if quantized := next(filter(_QUANTIZED.search, names), None):
-        raise UnsupportedModelError(f"the experts are quantized ({quantized}); not served")
-    for layout in family.layouts:
+    for layout in layouts:
         found: dict[int, set[int | None]] = defaultdict(set)
         for place in filter(None, map(layout.place_of, names)):
             if place[0] < depth:
                 found[place[0]].add(place[1])
+        odd = (name for name in names if _QUANTIZED.search(name) and not layout.place_of(name))
+        if quantized := next(odd, None):
+            raise UnsupportedModelError(f"the experts are quantized ({quantized}); not served")
         if found:
             return layout, found
     raise UnsupportedModelError(
-        f"no routed experts found: tensors like {family.layouts[0].down} are absent"
+        f"no routed experts found: tensors like {layouts[0].down} are absent"
     )
 
 
@@ -176,7 +226,7 @@ def _expert_count(config: Mapping[str, Any], layout: Layout, found: Found, shard
     first = min(found)
     count = len(found[first])
     if layout.stacked:
-        count = shards.place(layout.name(layout.down, first, 0)).shape[0]
+        count = shards.place(layout.name(layout.templates[-1], first, 0)).shape[0]
     said = optional_positive(config, *EXPERT_COUNT_FIELDS)
     if odd := [layer for layer in found if len(found[layer]) != len(found[first])]:
         raise CheckpointError(f"layers {first} and {odd[0]} have not the same number of experts")
@@ -187,13 +237,15 @@ def _expert_count(config: Mapping[str, Any], layout: Layout, found: Found, shard
     return count
 
 
-def _check_tensor(shards: Shards, name: str, shape: tuple[int, ...]) -> None:
+def _check_tensor(
+    shards: Shards, name: str, shape: tuple[int, ...], dtypes: tuple[Dtype, ...]
+) -> None:
     place = shards.place(name)
     if place.shape != shape:
         raise CheckpointError(
             f"tensor {name} has shape {list(place.shape)}, the config makes it {list(shape)}"
         )
-    if place.dtype not in WEIGHT_DTYPES:
+    if place.dtype not in dtypes:
         raise UnsupportedModelError(
-            f"tensor {name} is {place.dtype}; served are {', '.join(WEIGHT_DTYPES)}"
+            f"tensor {name} is {place.dtype}; served are {', '.join(dtypes)}"
         )

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from remoe_functions.checkpoint.blocks import BlockFormat
 from remoe_functions.checkpoint.errors import CheckpointError, UnsupportedModelError
 from remoe_functions.checkpoint.ffn import Activation, FfnForm
 from remoe_functions.checkpoint.layouts import (
     GPT_OSS,
+    GPT_OSS_MXFP4,
     GRANITE,
     Layout,
     per_expert,
@@ -45,6 +47,7 @@ class Family:
         clamped: experts use GPT-OSS's clamped SwiGLU, whatever the activation field says.
         every_layer: all decoder layers have experts, whatever fields on dense layers say.
         refused_fields: config fields that, when set, change the experts in a way not served.
+        mxfp4_layouts: layouts of its checkpoints whose experts are MXFP4, if there are such.
     """
 
     layouts: tuple[Layout, ...]
@@ -54,6 +57,11 @@ class Family:
     clamped: bool = False
     every_layer: bool = False
     refused_fields: tuple[str, ...] = ()
+    mxfp4_layouts: tuple[Layout, ...] = ()
+
+    def layouts_for(self, config: Mapping[str, Any]) -> tuple[Layout, ...]:
+        """The layouts that a checkpoint with this config may have."""
+        return self.layouts if quantization_method(config) is None else self.mxfp4_layouts
 
     def form(self, config: Mapping[str, Any], layout: Layout) -> FfnForm:
         """How the experts compute, by the config.
@@ -111,7 +119,11 @@ _GRANITE = Family(
     every_layer=True,
 )
 _GPT_OSS = Family(
-    layouts=(GPT_OSS,), intermediate_field="intermediate_size", clamped=True, every_layer=True
+    layouts=(GPT_OSS,),
+    intermediate_field="intermediate_size",
+    clamped=True,
+    every_layer=True,
+    mxfp4_layouts=(GPT_OSS_MXFP4,),
 )
 _LFM = Family(
     layouts=(per_expert("feed_forward", "w1", "w3", "w2"), stacked("feed_forward")),
@@ -179,10 +191,10 @@ def family_of(config: Mapping[str, Any]) -> Family:
     """
     model_type = config.get("model_type")
     title = _title(config)
-    if (quantization := config.get("quantization_config")) is not None:
-        method = quantization.get("quant_method") if isinstance(quantization, dict) else None
+    method = quantization_method(config)
+    if method is not None and not _is_served_mxfp4(model_type, method):
         raise UnsupportedModelError(
-            f"{title} is quantized ({method}); only plain weights are served"
+            f"{title} is quantized ({method}); served are plain weights, and GPT-OSS in mxfp4"
         )
     if not any("expert" in field for field in config):
         raise UnsupportedModelError(f"{title} is a dense model: it has no routed experts")
@@ -196,6 +208,19 @@ def family_of(config: Mapping[str, Any]) -> Family:
         if config.get(field) is not None:
             raise UnsupportedModelError(f"{title} with {field} {config[field]!r} is not served")
     return family
+
+
+def quantization_method(config: Mapping[str, Any]) -> str | None:
+    """How the config says that the weights are quantized; None where they are not."""
+    quantization = config.get("quantization_config")
+    if quantization is None:
+        return None
+    return str(quantization.get("quant_method") if isinstance(quantization, dict) else quantization)
+
+
+def _is_served_mxfp4(model_type: object, method: str) -> bool:
+    known = isinstance(model_type, str) and model_type in FAMILIES
+    return known and method == BlockFormat.MXFP4 and bool(FAMILIES[str(model_type)].mxfp4_layouts)
 
 
 def _title(config: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from remoe_functions.checkpoint.blocks import BlockTensor, Matrix
 from remoe_functions.checkpoint.tensors import MappedTensor
 
 
@@ -64,6 +65,8 @@ class FfnForm:
 class ExpertWeights:
     """One expert's tensors, still where they lie in the checkpoint.
 
+    Matrices in blocks are [out, in]: their form is not `transposed`.
+
     Attributes:
         form: how they are used.
         up: (gate_up,) where fused, (gate, up) where gated, (up,) where plain.
@@ -73,13 +76,22 @@ class ExpertWeights:
     """
 
     form: FfnForm
-    up: tuple[MappedTensor, ...]
-    down: MappedTensor
+    up: tuple[Matrix, ...]
+    down: Matrix
     up_bias: MappedTensor | None = None
     down_bias: MappedTensor | None = None
 
+    def __post_init__(self) -> None:
+        if self.form.transposed and self.in_blocks:
+            raise ValueError("transposed must be False where matrices lie in blocks")
+
     @property
-    def tensors(self) -> Iterator[MappedTensor]:
+    def in_blocks(self) -> bool:
+        """Whether the matrices lie in blocks of few bits."""
+        return isinstance(self.down, BlockTensor)
+
+    @property
+    def tensors(self) -> Iterator[Matrix]:
         """Every tensor it has."""
         yield from self.up
         yield self.down

@@ -7,10 +7,13 @@ experts stacked along the first axis. Which model uses which layout is told in `
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from remoe_functions.checkpoint.blocks import BLOCK, BlockFormat
 from remoe_functions.checkpoint.ffn import FfnForm
+
+BLOCKS_SUFFIX, SCALES_SUFFIX = "_blocks", "_scales"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,9 @@ class Layout:
         gated: whether there is a gate; fused with `up` where `up` has one template.
         interleaved: gate and up alternate in the fused matrix.
         transposed: matrices are [in, out].
+        blocks: how the matrices are written where they lie in blocks: two tensors for each, the
+            template's name with `_blocks` and `_scales`, [out, in] whatever `transposed` says of
+            the model.
     """
 
     up: tuple[str, ...]
@@ -35,6 +41,7 @@ class Layout:
     gated: bool = True
     interleaved: bool = False
     transposed: bool = False
+    blocks: BlockFormat | None = None
 
     @property
     def stacked(self) -> bool:
@@ -49,8 +56,16 @@ class Layout:
     @property
     def templates(self) -> tuple[str, ...]:
         """Every tensor's template, in the order of `ExpertWeights.tensors`."""
+        matrices: tuple[str, ...] = (*self.up, self.down)
+        if self.blocks is not None:
+            suffixes = (BLOCKS_SUFFIX, SCALES_SUFFIX)
+            matrices = tuple(name + suffix for name in matrices for suffix in suffixes)
         biases = (self.up_bias, self.down_bias)
-        return (*self.up, self.down, *(bias for bias in biases if bias is not None))
+        return (*matrices, *(bias for bias in biases if bias is not None))
+
+    def is_code(self, template: str) -> bool:
+        """Whether a template's tensor holds codes or scales rather than numbers."""
+        return self.blocks is not None and template.endswith((BLOCKS_SUFFIX, SCALES_SUFFIX))
 
     def name(self, template: str, layer: int, expert: int) -> str:
         """The tensor's name; stacked layouts ignore the expert."""
@@ -78,9 +93,25 @@ class Layout:
         """The shape each template's tensor has for one expert, [out, in] or transposed."""
         rows = 2 * intermediate if form.fused else intermediate
         shapes = dict.fromkeys(self.up, (rows, hidden)) | {self.down: (hidden, intermediate)}
+        if self.blocks is not None:
+            return self._block_shapes(shapes, rows, hidden)
         if self.transposed:
             shapes = {name: (shape[1], shape[0]) for name, shape in shapes.items()}
-        sized: dict[str, tuple[int, ...]] = dict(shapes)
+        return {**shapes, **self._bias_shapes(rows, hidden)}
+
+    def _block_shapes(
+        self, matrices: dict[str, tuple[int, int]], rows: int, hidden: int
+    ) -> dict[str, tuple[int, ...]]:
+        """As `shapes`: codes are [out, blocks, bytes of a block], scales [out, blocks]."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, (out_size, in_size) in matrices.items():
+            count = in_size // BLOCK
+            shapes[name + BLOCKS_SUFFIX] = (out_size, count, BLOCK // 2)
+            shapes[name + SCALES_SUFFIX] = (out_size, count)
+        return {**shapes, **self._bias_shapes(rows, hidden)}
+
+    def _bias_shapes(self, rows: int, hidden: int) -> dict[str, tuple[int, ...]]:
+        sized: dict[str, tuple[int, ...]] = {}
         if self.up_bias is not None:
             sized[self.up_bias] = (rows,)
         if self.down_bias is not None:
@@ -120,3 +151,5 @@ GPT_OSS = Layout(
     interleaved=True,
     transposed=True,
 )
+
+GPT_OSS_MXFP4 = replace(GPT_OSS, blocks=BlockFormat.MXFP4)

@@ -12,14 +12,12 @@ import json
 import mmap
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from itertools import pairwise
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
+from typing import Any, BinaryIO, NamedTuple
 
 from remoe_functions.checkpoint.errors import CheckpointError
 from remoe_functions.checkpoint.tensors import Dtype, MappedTensor
@@ -28,9 +26,14 @@ LENGTH_BYTES = 8
 HEADER_LIMIT_BYTES = 100_000_000  # the reference reader's limit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorPlace:
-    """Where a tensor lies: `begin` and `end` are bytes from the start of the file."""
+_DTYPES = {dtype.value: dtype for dtype in Dtype}
+
+
+class TensorPlace(NamedTuple):
+    """Where a tensor lies: `begin` and `end` are bytes from the start of the file.
+
+    Not a frozen dataclass: a large model has tens of thousands, made at every start.
+    """
 
     dtype: Dtype
     shape: tuple[int, ...]
@@ -44,12 +47,11 @@ class Shard:
     Attributes:
         path: the file.
         header: the JSON header's bytes.
-        places: each tensor's place, by name.
         size_bytes: of the whole file.
     """
 
     def __init__(self, path: Path) -> None:
-        """Map a file and read its header.
+        """Map a file; what its header says is read when `places` is first asked for.
 
         Raises:
             CheckpointError: the file is missing, empty, truncated or not safetensors.
@@ -58,16 +60,32 @@ class Shard:
         with _opened(path) as file:
             self.size_bytes = os.fstat(file.fileno()).st_size
             self.header = _header(path, file, self.size_bytes)
-            self.places = _places(path, self.header, self.size_bytes)
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    @cached_property
+    def places(self) -> Mapping[str, TensorPlace]:
+        """Each tensor's place, by name.
+
+        Raises:
+            CheckpointError: the header is not safetensors', or contradicts the file.
+        """
+        return _places(self.path, self.header, self.size_bytes)
 
     def tensor(self, name: str) -> MappedTensor:
         """The tensor of that name, as a read-only view; the name must be in `places`."""
+        import numpy as np
+
         place = self.places[name]
         flat = np.frombuffer(
             self._map, place.dtype.storage, count=prod(place.shape), offset=place.begin
         )
         return MappedTensor(array=flat.reshape(place.shape), dtype=place.dtype)
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The header's free-form entries; empty where it has none."""
+        found = json.loads(self.header).get("__metadata__")
+        return found if isinstance(found, dict) else {}
 
     def sample(self, spots: int, length_bytes: int) -> bytes:
         """Bytes from evenly spaced places in the tensors: what tells equal shapes apart.
@@ -84,6 +102,23 @@ class Shard:
                 os.pread(file.fileno(), length_bytes, place)
                 for place in range(start, self.size_bytes, step)
             )
+
+    def read_ahead(self, begin: int, end: int) -> None:
+        """Bring [begin, end) of the file into the system's memory, at the speed of the disk.
+
+        The file is sent to nowhere: one system call a range, nothing copied, and the interpreter
+        goes on meanwhile. (MADV_WILLNEED stops after the device's read-ahead, often 128 KiB.)
+        Systems that cannot do it read at the first touch.
+        """
+        with _opened(self.path) as file, suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+            target, source = nowhere.fileno(), file.fileno()
+            while begin < end and (sent := os.sendfile(target, source, begin, end - begin)):
+                begin += sent
+
+    def touch(self, begin: int, end: int) -> None:
+        """Bring the pages of [begin, end) into this process."""
+        with memoryview(self._map) as whole:
+            whole[begin : end : mmap.PAGESIZE].tobytes()
 
     def advise(self, advice: int, begin: int, end: int) -> None:
         """Give the system advice (madvise) on the whole pages within [begin, end) of the file."""
@@ -152,21 +187,22 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _place(path: Path, name: str, entry: Any, start: int) -> TensorPlace:  # noqa: ANN401
     try:
-        dtype, shape = Dtype(entry["dtype"]), tuple(entry["shape"])
+        dtype = _DTYPES.get(entry["dtype"]) or Dtype(entry["dtype"])
+        shape = tuple(entry["shape"])
         begin, end = entry["data_offsets"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: corrupt header: tensor {name}: {error}") from error
-    numbers = (*shape, begin, end)
-    if not all(type(number) is int and number >= 0 for number in numbers):
-        raise CheckpointError(
-            f"{path}: corrupt header: tensor {name}: shape and data_offsets must be integers >= 0, "
-            f"got {list(shape)} and {[begin, end]}"
-        )
+    for number in (*shape, begin, end):
+        if type(number) is not int or number < 0:
+            raise CheckpointError(
+                f"{path}: corrupt header: tensor {name}: shape and data_offsets must be integers "
+                f">= 0, got {list(shape)} and {[begin, end]}"
+            )
     if end - begin != prod(shape) * dtype.itemsize:
         raise CheckpointError(
             f"{path}: corrupt header: tensor {name}: {end - begin} bytes for {dtype} {list(shape)}"
         )
-    return TensorPlace(dtype=dtype, shape=shape, begin=start + begin, end=start + end)
+    return TensorPlace(dtype, shape, start + begin, start + end)
 
 
 def _check_cover(

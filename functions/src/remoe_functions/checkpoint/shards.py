@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
-
-import numpy as np
 
 from remoe_functions.checkpoint.errors import CheckpointError
 from remoe_functions.checkpoint.shard import Shard, TensorPlace
@@ -38,32 +36,62 @@ class Shards:
             self.close()
             raise
 
+    @classmethod
+    def single(cls, path: Path) -> Shards:
+        """The tensors of one file, whatever its name.
+
+        Raises:
+            CheckpointError: it is missing, truncated or corrupt.
+        """
+        shards = cls.__new__(cls)
+        shards._hold(Shard(path))  # noqa: SLF001 (its own)
+        return shards
+
+    def _hold(self, single: Shard) -> None:
+        self._shards = [single]
+        self._home = dict.fromkeys(single.places, single)
+
     def _open(self, directory: Path) -> None:
         index = directory / INDEX_FILE
         if (directory / SINGLE_FILE).exists():
-            self._add(Shard(directory / SINGLE_FILE))
+            self._hold(Shard(directory / SINGLE_FILE))
         elif index.exists():
             self._open_indexed(directory, _weight_map(index))
         else:
             raise CheckpointError(f"{directory}: has neither {SINGLE_FILE} nor {INDEX_FILE}")
 
     def _open_indexed(self, directory: Path, weight_map: Mapping[str, str]) -> None:
+        by_file: dict[str, Shard] = {}
         for file in sorted(set(weight_map.values())):
-            self._add(Shard(directory / file))
-        for name, file in weight_map.items():
-            if name not in self._home or self._home[name].path.name != file:
-                raise CheckpointError(
-                    f"{directory / file}: has no tensor {name}, the index says so"
-                )
+            by_file[file] = Shard(directory / file)
+            self._shards.append(by_file[file])
+        self._home = {name: by_file[file] for name, file in weight_map.items()}
 
-    def _add(self, shard: Shard) -> None:
-        self._shards.append(shard)
-        self._home |= dict.fromkeys(shard.places, shard)
+    def check(self) -> None:
+        """Read every file's header, and see that each has what the index says.
+
+        Without this only headers of files that are looked into are read.
+
+        Raises:
+            CheckpointError: a header is corrupt, or has not what the index says.
+        """
+        for name in self._home:
+            self.place(name)
+        for shard in self._shards:
+            self._home |= dict.fromkeys(shard.places, shard)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all tensors, sorted."""
         return tuple(sorted(self._home))
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the files' headers say besides where tensors lie; the last file's word counts."""
+        found: dict[str, Any] = {}
+        for shard in self._shards:
+            found |= shard.metadata
+        return found
 
     def __contains__(self, name: str) -> bool:
         return name in self._home
@@ -74,7 +102,10 @@ class Shards:
         Raises:
             CheckpointError: there is none of that name.
         """
-        return self._shard_of(name).places[name]
+        shard = self._shard_of(name)
+        if name not in shard.places:
+            raise CheckpointError(f"{shard.path}: has no tensor {name}, the index says so")
+        return shard.places[name]
 
     def tensor(self, name: str) -> MappedTensor:
         """The tensor of that name.
@@ -82,7 +113,8 @@ class Shards:
         Raises:
             CheckpointError: there is none of that name.
         """
-        return self._shard_of(name).tensor(name)
+        self.place(name)
+        return self._home[name].tensor(name)
 
     def _shard_of(self, name: str) -> Shard:
         try:
@@ -99,20 +131,29 @@ class Shards:
             digest.update(shard.sample(max(1, SAMPLE_SPOTS // len(self._shards)), SAMPLE_BYTES))
         return digest.hexdigest()
 
+    def read_ahead(self, pieces: Iterable[tuple[str, int | None]]) -> None:
+        """Bring tensors into the system's memory; an entry of the first axis, or all of it.
+
+        Pieces that lie side by side are read in one go.
+        """
+        ranges = sorted((self._range(*piece) for piece in pieces), key=_place_in_file)
+        while ranges:
+            shard, begin, end = ranges.pop(0)
+            while ranges and ranges[0][0] is shard and ranges[0][1] <= end:
+                end = max(end, ranges.pop(0)[2])
+            shard.read_ahead(begin, end)
+
     def touch(self, name: str, part: int | None = None) -> None:
-        """Bring a tensor (or one entry of its first axis) into memory."""
+        """Bring a tensor (or one entry of its first axis) into this process."""
         shard, begin, end = self._range(name, part)
-        shard.advise(mmap.MADV_WILLNEED, begin, end)
-        whole = shard.tensor(name).array
-        pages = (whole if part is None else whole[part]).reshape(-1).view(np.uint8)
-        pages[:: mmap.PAGESIZE].max(initial=0)
+        shard.touch(begin, end)
 
     def release(self, name: str, part: int | None = None) -> None:
         """Let a tensor's whole pages leave the resident set; they come back when next read."""
         shard, begin, end = self._range(name, part)
         shard.advise(mmap.MADV_DONTNEED, begin, end)
 
-    def _range(self, name: str, part: int | None) -> tuple[Shard, int, int]:
+    def _range(self, name: str, part: int | None = None) -> tuple[Shard, int, int]:
         shard, place = self._shard_of(name), self.place(name)
         if part is None:
             return shard, place.begin, place.end
@@ -123,6 +164,10 @@ class Shards:
         """Unmap every file."""
         for shard in self._shards:
             shard.close()
+
+
+def _place_in_file(piece: tuple[Shard, int, int]) -> tuple[Path, int]:
+    return piece[0].path, piece[1]
 
 
 def _weight_map(index: Path) -> Mapping[str, str]:

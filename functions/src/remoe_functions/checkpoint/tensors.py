@@ -1,12 +1,17 @@
-"""A tensor lying in a mapped file, and the element types it may have. It owns no memory."""
+"""A tensor lying in a mapped file, and the element types it may have. It owns no memory.
+
+numpy is imported when the first tensor is looked at: a function's start finds its weights, and has
+the system read them, while numpy is still loading.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Dtype(StrEnum):
@@ -32,31 +37,33 @@ class Dtype(StrEnum):
     @property
     def storage(self) -> np.dtype[Any]:
         """The numpy type its bytes are seen as; what numpy lacks is seen as unsigned integers."""
-        return _STORAGE[self]
+        import numpy as np
+
+        return np.dtype(_STORAGE[self])
 
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return self.storage.itemsize
+        return int(_STORAGE[self][-1])
 
 
-_STORAGE: dict[Dtype, np.dtype[Any]] = {
-    Dtype.BOOL: np.dtype("?"),
-    Dtype.UINT8: np.dtype("u1"),
-    Dtype.INT8: np.dtype("i1"),
-    Dtype.FLOAT8_E4M3: np.dtype("u1"),
-    Dtype.FLOAT8_E5M2: np.dtype("u1"),
-    Dtype.FLOAT8_E8M0: np.dtype("u1"),
-    Dtype.UINT16: np.dtype("<u2"),
-    Dtype.INT16: np.dtype("<i2"),
-    Dtype.FLOAT16: np.dtype("<f2"),
-    Dtype.BFLOAT16: np.dtype("<u2"),
-    Dtype.UINT32: np.dtype("<u4"),
-    Dtype.INT32: np.dtype("<i4"),
-    Dtype.FLOAT32: np.dtype("<f4"),
-    Dtype.UINT64: np.dtype("<u8"),
-    Dtype.INT64: np.dtype("<i8"),
-    Dtype.FLOAT64: np.dtype("<f8"),
+_STORAGE: dict[Dtype, str] = {
+    Dtype.BOOL: "b1",
+    Dtype.UINT8: "u1",
+    Dtype.INT8: "i1",
+    Dtype.FLOAT8_E4M3: "u1",
+    Dtype.FLOAT8_E5M2: "u1",
+    Dtype.FLOAT8_E8M0: "u1",
+    Dtype.UINT16: "<u2",
+    Dtype.INT16: "<i2",
+    Dtype.FLOAT16: "<f2",
+    Dtype.BFLOAT16: "<u2",
+    Dtype.UINT32: "<u4",
+    Dtype.INT32: "<i4",
+    Dtype.FLOAT32: "<f4",
+    Dtype.UINT64: "<u8",
+    Dtype.INT64: "<i8",
+    Dtype.FLOAT64: "<f8",
 }
 
 

@@ -14,6 +14,7 @@ class Arguments:
 
     Attributes:
         model: the checkpoint folder.
+        experts: file of quantized experts to serve; None for the checkpoint's own.
         plan: the plan's file.
         function: which function of the plan to be.
         host: address to listen on.
@@ -23,6 +24,7 @@ class Arguments:
     """
 
     model: Path
+    experts: Path | None
     plan: Path
     function: str
     host: str
@@ -44,6 +46,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         prog="remoe_functions.expert", description="Serve some experts of a model."
     )
     parser.add_argument("--model", type=Path, required=True, help="checkpoint folder")
+    parser.add_argument("--experts", type=Path, help="file of quantized experts to serve")
     parser.add_argument("--plan", type=Path, required=True, help="plan file (JSON)")
     parser.add_argument("--function", required=True, help="name of the function in the plan")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")

@@ -45,9 +45,9 @@ def check_same_model(plan: Plan, checkpoint: Checkpoint) -> None:
     Raises:
         AssignmentError: it was made for others.
     """
-    planned, found = plan.architecture, checkpoint.architecture
-    if planned.revision != found.revision:
+    planned, found = plan.architecture, checkpoint.revision
+    if planned.revision != found:
         raise AssignmentError(
             f"the plan is for model {planned.name} of revision {planned.revision}, "
-            f"{checkpoint.directory} holds revision {found.revision}"
+            f"{checkpoint.directory} holds revision {found}"
         )

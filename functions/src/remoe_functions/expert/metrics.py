@@ -19,11 +19,13 @@ class FunctionCollector(Collector):
     def __init__(
         self,
         function: str,
+        kernel: str,
         meter: Meter,
         in_flight: Callable[[], int],
         phases: Callable[[], Mapping[str, float]],
     ) -> None:
         self._function = function
+        self._kernel = kernel
         self._meter = meter
         self._in_flight = in_flight
         self._phases = phases
@@ -40,6 +42,7 @@ class FunctionCollector(Collector):
         gauge.add_metric([self._function], self._in_flight())
         yield gauge
         yield self._startup()
+        yield self._info()
 
     def _totals(self, reading: Reading) -> Iterator[Metric]:
         totals = {
@@ -57,6 +60,13 @@ class FunctionCollector(Collector):
         family = CounterMetricFamily(f"remoe_function_{name}", text, labels=["function", label])
         for key, value in values.items():
             family.add_metric([self._function, key], value)
+        return family
+
+    def _info(self) -> Metric:
+        family = GaugeMetricFamily(
+            "remoe_function_info", "What computes the experts.", labels=["function", "kernel"]
+        )
+        family.add_metric([self._function, self._kernel], 1)
         return family
 
     def _startup(self) -> Metric:

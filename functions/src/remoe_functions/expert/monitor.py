@@ -1,11 +1,14 @@
 """Health, readiness and metrics over HTTP, for probes and scrapers; no calls come this way.
 
-The socket listens from the start, so that a taken port is told at once; the HTTP machinery and
-prometheus-client are imported in the background, once the function is ready.
+The socket listens from the start, so that a taken port is told at once. The HTTP machinery and
+prometheus-client are imported when somebody first asks: in the background right after readiness
+they would hold up the first calls, and many functions are never asked.
 """
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
 import sys
 import threading
@@ -25,6 +28,7 @@ class Watched:
 
     Attributes:
         function: its name.
+        kernel: what computes its experts.
         meter: its numbers.
         is_ready: whether it takes calls.
         in_flight: calls in flight.
@@ -32,6 +36,7 @@ class Watched:
     """
 
     function: str
+    kernel: str
     meter: Meter
     is_ready: Callable[[], bool]
     in_flight: Callable[[], int]
@@ -66,9 +71,15 @@ class Monitor:
             server = self._server
         if server is not None:
             server.shutdown()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits to be asked
         self._socket.close()
 
     def _serve(self, watched: Watched) -> None:
+        try:
+            select.select([self._socket], [], [])
+        except (OSError, ValueError):  # closed meanwhile
+            return
         from remoe_functions.expert.monitor_http import server_on
 
         with self._lock:

@@ -43,7 +43,9 @@ def server_on(listener: socket.socket, watched: Watched) -> ThreadingHTTPServer:
 
 def _paths(watched: Watched) -> dict[str, Callable[[], Reply]]:
     text = exposition(
-        FunctionCollector(watched.function, watched.meter, watched.in_flight, watched.phases)
+        FunctionCollector(
+            watched.function, watched.kernel, watched.meter, watched.in_flight, watched.phases
+        )
     )
 
     def ready() -> Reply:

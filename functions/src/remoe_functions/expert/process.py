@@ -1,9 +1,10 @@
 """The composition root of an expert function, in the order of its life.
 
-1. read the plan, map the checkpoint, take the function's own experts;
-2. touch their weights, so that the first call does not wait for the disk;
-3. listen, answer a call of its own, say ready;
-4. serve until SIGTERM, then drain: new calls are refused, those in flight finish.
+1. read the plan, map the checkpoint, begin to read the function's own experts (`opening`);
+2. import what computes them;
+3. touch their weights, so that the first call does not wait for the disk;
+4. listen, answer a call of its own, say ready;
+5. serve until SIGTERM, then drain: new calls are refused, those in flight finish.
 """
 
 from __future__ import annotations
@@ -11,32 +12,24 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.checkpoint.errors import CheckpointError
-from remoe_functions.expert.arguments import Arguments, parse
-from remoe_functions.expert.assignment import (
-    AssignmentError,
-    check_same_model,
-    function_of,
-    read_plan,
-)
-from remoe_functions.expert.kernel import NumpyKernel
+from remoe_functions.expert.arguments import Arguments
+from remoe_functions.expert.choice import choose_kernel
+from remoe_functions.expert.kernel import Kernel
 from remoe_functions.expert.meter import Meter
 from remoe_functions.expert.monitor import Monitor, Watched
+from remoe_functions.expert.opening import Opened
 from remoe_functions.expert.probe import ProbeError, probe
 from remoe_functions.expert.service import ExpertService, mapped_experts
-from remoe_functions.expert.startup import FIRST_TOUCH, IMPORTS, MAP, READY
+from remoe_functions.expert.startup import CANNOT_START, FIRST_TOUCH, READY
 from remoe_functions.expert.stopping import StopSignal
 from remoe_functions.runtime.tether import Tether
 from remoe_functions.wire.limits import Limits
 from remoe_functions.wire.server import Server
-from remoe_planner.plan import FunctionPlan
 
 TOKEN = "REMOE_FUNCTION_TOKEN"  # noqa: S105 (the variable's name)
-CANNOT_START = 2
 CALLS_CUT = 3
 
 
@@ -46,35 +39,35 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loaded:
-    """A function's own experts, mapped and in memory."""
+    """A function's own experts, in memory, and what computes and counts."""
 
-    function: FunctionPlan
-    checkpoint: Checkpoint
+    opened: Opened
     service: ExpertService
     meter: Meter
+    kernel: str
 
     @property
     def hidden_size(self) -> int:
-        return self.checkpoint.architecture.hidden_size
+        return self.opened.checkpoint.hidden_size
 
 
-def run(argv: Sequence[str], tether: Tether) -> int:
+def run(arguments: Arguments, opened: Opened, tether: Tether, *, threads: int) -> int:
     """Be the function until SIGTERM; returns the process's exit status."""
-    tether.phase(IMPORTS)
-    arguments = parse(argv)
     stopping = StopSignal()
     try:
-        return _live(arguments, tether, stopping)
-    except (AssignmentError, CheckpointError, ProbeError, StartError) as error:
+        return _live(arguments, opened, tether, stopping, threads)
+    except (CheckpointError, ProbeError, StartError) as error:
         sys.stderr.write(f"function {arguments.function}: {error}\n")
         return CANNOT_START
 
 
-def _live(arguments: Arguments, tether: Tether, stopping: StopSignal) -> int:
+def _live(
+    arguments: Arguments, opened: Opened, tether: Tether, stopping: StopSignal, threads: int
+) -> int:
     token = _token()
     monitor = _listen(arguments)
     try:
-        loaded = _load(arguments, tether)
+        loaded = _load(opened, tether, threads)
         limits = Limits(max_hidden=loaded.hidden_size)
         meter = loaded.meter
         server = Server(loaded.service.answer, token=token, limits=limits, on_refusal=meter.refused)
@@ -88,20 +81,25 @@ def _live(arguments: Arguments, tether: Tether, stopping: StopSignal) -> int:
         monitor.close()
 
 
-def _load(arguments: Arguments, tether: Tether) -> Loaded:
-    plan = read_plan(arguments.plan)
-    function = function_of(plan, arguments.function)
-    checkpoint = Checkpoint.open(arguments.model)
-    check_same_model(plan, checkpoint)
-    experts = mapped_experts(checkpoint, function.experts)
-    tether.phase(MAP)
-    for expert in function.experts:
-        checkpoint.touch(expert)
+def _load(opened: Opened, tether: Tether, threads: int) -> Loaded:
+    kernel = _kernel(threads)
+    meter = Meter(opened.function.memory_bytes)
+    service = ExpertService(
+        mapped_experts(opened.checkpoint, opened.function.experts),
+        kernel,
+        meter,
+        hidden_size=opened.checkpoint.hidden_size,
+    )
+    opened.touch()
     tether.phase(FIRST_TOUCH)
-    meter = Meter(function.memory_bytes)
-    hidden_size = checkpoint.architecture.hidden_size
-    service = ExpertService(experts, NumpyKernel(), meter, hidden_size=hidden_size)
-    return Loaded(function=function, checkpoint=checkpoint, service=service, meter=meter)
+    return Loaded(opened=opened, service=service, meter=meter, kernel=kernel.name)
+
+
+def _kernel(threads: int) -> Kernel:
+    try:
+        return choose_kernel(threads)
+    except ValueError as error:
+        raise StartError(str(error)) from error
 
 
 def _open(server: Server, arguments: Arguments, loaded: Loaded, token: str) -> int:
@@ -110,7 +108,7 @@ def _open(server: Server, arguments: Arguments, loaded: Loaded, token: str) -> i
         port = server.start(arguments.host, arguments.port)
     except OSError as error:
         raise StartError(f"cannot listen on {arguments.host}:{arguments.port}: {error}") from error
-    first = loaded.function.experts[0]
+    first = loaded.opened.function.experts[0]
     probe(arguments.host, port, token=token, expert=first, hidden_size=loaded.hidden_size)
     loaded.meter.restart()
     return port
@@ -134,6 +132,7 @@ def _announce(
     monitor.start(
         Watched(
             function=arguments.function,
+            kernel=loaded.kernel,
             meter=loaded.meter,
             is_ready=lambda: not stopping.is_given,
             in_flight=lambda: server.in_flight,

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from remoe_functions.checkpoint.tensors import MappedTensor
+from remoe_functions.checkpoint.block_values import values_of
+from remoe_functions.checkpoint.blocks import BlockTensor, Matrix
 from remoe_functions.expert.precision import Float32, seen
 
 SCRATCH_FLOATS = 1 << 20  # 4 MiB
@@ -30,12 +31,13 @@ class Projector:
     def __init__(self) -> None:
         self._scratch: Float32 = np.empty(0, np.float32)
 
-    def project(self, rows: Float32, matrix: MappedTensor, *, transposed: bool) -> Float32:
+    def project(self, rows: Float32, matrix: Matrix, *, transposed: bool) -> Float32:
         """`rows @ matrix.T`, or `rows @ matrix` where the matrix is [in, out].
 
         Args:
             rows: [n, in].
-            matrix: [out, in], or [in, out] where transposed; float32, float16 or bfloat16.
+            matrix: [out, in], or [in, out] where transposed; float32, float16 or bfloat16, or in
+                blocks.
             transposed: which of the two.
 
         Returns:
@@ -48,7 +50,7 @@ class Projector:
             multiply(rows, floats, result[:, block])
         return result
 
-    def _accumulate(self, rows: Float32, matrix: MappedTensor) -> Float32:
+    def _accumulate(self, rows: Float32, matrix: Matrix) -> Float32:
         result = np.zeros((len(rows), matrix.shape[1]), np.float32)
         few = len(rows) in SMALL_ROWS
         limit = min(SCRATCH_FLOATS, SMALL_PRODUCT // len(rows)) if few else SCRATCH_FLOATS
@@ -56,19 +58,21 @@ class Projector:
             result += rows[:, block] @ floats
         return result
 
-    def _blocks(self, matrix: MappedTensor, limit: int) -> Iterator[tuple[slice, Float32]]:
+    def _blocks(self, matrix: Matrix, limit: int) -> Iterator[tuple[slice, Float32]]:
         """The matrix as float32, at most `limit` elements at a time; a block lasts until the next.
 
         One row of the matrix is the least, however long.
         """
         height, width = matrix.shape
         step = max(1, limit // width)
-        values = seen(matrix.array, matrix.dtype)
         for begin in range(0, height, step):
             block = slice(begin, min(begin + step, height))
-            yield block, self._float32(values[block])
+            yield block, self._float32(matrix, block)
 
-    def _float32(self, block: np.ndarray[tuple[int, int], np.dtype[np.generic]]) -> Float32:
+    def _float32(self, matrix: Matrix, rows: slice) -> Float32:
+        if isinstance(matrix, BlockTensor):
+            return values_of(matrix.rows(rows.start, rows.stop))
+        block = seen(matrix.array, matrix.dtype)[rows]
         if block.dtype == np.float32:
             return block.view(np.float32)
         if self._scratch.size < block.size:

@@ -1,4 +1,4 @@
-"""When this process was born, so that its first start-up phase begins at its birth."""
+"""The phases of a start, the first of which begins when this process was born."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from remoe_functions.runtime.tether import Tether
 
-PROCESS, IMPORTS, MAP, FIRST_TOUCH, READY = "process", "imports", "map", "first_touch", "ready"
+PROCESS, MAP, IMPORTS, FIRST_TOUCH, READY = "process", "map", "imports", "first_touch", "ready"
+CANNOT_START = 2
 _START_TICKS = 19  # field 22 of /proc/PID/stat, counted after the name
 _LONGEST_START_SECONDS = 600.0
 

@@ -28,10 +28,13 @@ def main() -> int:
         sys.stderr.write(f"cannot listen on {options.host}:{options.port}: {reason}\n")
         return CANNOT_LISTEN
     try:
-        Checkpoint.open(options.model).close()
+        Checkpoint.open(options.model, sidecar=options.experts).close()
     except CheckpointError as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_LOAD
+    # Torch's threads sleep between products: spinning, they would take the cores of the native
+    # kernel's and of the expert functions beside this process.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from remoe_functions.main.process import run
 
     tether.phase("imports")
@@ -42,6 +45,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m remoe_functions.main", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="checkpoint folder")
+    parser.add_argument("--experts", type=Path, help="file of quantized experts to serve")
     parser.add_argument("--plan", type=Path, help="plan as JSON; without it all experts are local")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ class Account:
         layers: int64 [MoE layers, 3]: pairs computed locally, remotely, in place of a function.
         prefill: uint32 [MoE layers, experts]: tokens of the prompt routed to each expert.
         decode: the same for generated tokens.
+        routing: experts of the prompt's tokens, a piece [rows, MoE layers, top_k] for each
+            forward pass, where somebody asked for them; else None.
     """
 
     layers: NDArray[np.int64]
@@ -35,6 +38,7 @@ class Account:
     decode: NDArray[np.uint32]
     main_seconds: float = 0.0
     functions: dict[str, _FunctionBill] = field(default_factory=dict)
+    routing: list[NDArray[Any]] | None = None
 
     @classmethod
     def empty(cls, placement: Placement) -> Account:
@@ -52,6 +56,13 @@ class Account:
             name: FunctionUse(calls=bill.calls, rows=bill.rows, busy_seconds=bill.busy_seconds)
             for name, bill in self.functions.items()
         }
+
+    def take_routing(self, last: int) -> NDArray[Any]:
+        """The routing [n, MoE layers, top_k] of the prompt's last n <= `last` tokens, let go of."""
+        pieces, self.routing = self.routing or [], None
+        experts = len(self.prefill[0])
+        whole = np.concatenate(pieces) if pieces else np.zeros((0, len(self.prefill), 0), np.uint8)
+        return whole[-last:].astype(np.min_scalar_type(experts - 1), copy=False)
 
     def add_call(self, function: str, share: float, rows: int, busy_seconds: float) -> None:
         """Add a share of an answered call."""
@@ -101,6 +112,9 @@ def _charge_routing(
         account.layers += split[:, part].sum(axis=1)
         counts = np.bincount(flat[:, part].reshape(-1), minlength=layers * experts)
         target = account.decode if decode else account.prefill
+        if account.routing is not None and not decode:
+            kind = np.min_scalar_type(experts - 1)
+            account.routing.append(table[:, part].transpose(1, 0, 2).astype(kind))
         target += counts.reshape(layers, experts).astype(np.uint32)
 
 

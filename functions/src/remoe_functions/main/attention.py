@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
+
+from remoe_functions.main.decode_attention import attend
 
 SDPA = "remoe_sdpa"
 EAGER = "remoe_eager"
@@ -22,7 +23,7 @@ EAGER = "remoe_eager"
 
 def use_ragged_attention(model: PreTrainedModel) -> None:
     """Make a model's attention take `SlotCache` batches: its fused kernel or its own code."""
-    AttentionInterface.register(SDPA, sdpa_attention_forward)
+    AttentionInterface.register(SDPA, attend)
     AttentionInterface.register(EAGER, _own_attention)
     AttentionMaskInterface.register(SDPA, ragged_mask)
     AttentionMaskInterface.register(EAGER, ragged_additive_mask)

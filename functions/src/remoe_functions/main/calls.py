@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from remoe_functions.main.breaker import Breaker
 from remoe_functions.main.directory import Directory, Endpoint
 from remoe_functions.main.settings import CallSettings
-from remoe_functions.main.spread import Pairs
+from remoe_functions.main.spread import Pairs, Rows
 from remoe_functions.wire.client import Connection
 from remoe_functions.wire.errors import CallRefused, CallTimedOut, ConnectionLost, WireError
 from remoe_functions.wire.message import Answer, Call, RefusalCode, WireDtype
@@ -43,7 +43,7 @@ class Work:
     function: str
     layer: int
     pairs: Pairs
-    distinct: NDArray[np.intp]
+    distinct: Rows
     rows: NDArray[Any]
     dtype: WireDtype
 
@@ -127,7 +127,7 @@ class Caller:
             rows=work.rows,
             dtype=work.dtype,
             token_rows=np.searchsorted(work.distinct, work.pairs.rows).astype(np.uint32),
-            experts=work.pairs.experts.astype(np.uint16),
+            experts=work.pairs.experts,
             weights=work.pairs.weights,
         )
         self._connection(endpoint).send(call)

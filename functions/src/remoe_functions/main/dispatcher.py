@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from remoe_functions.main.calls import Caller, InFlight, Work
 from remoe_functions.main.local_experts import LocalExperts
 from remoe_functions.main.placement import LOCAL, Placement
 from remoe_functions.main.settings import CallSettings
-from remoe_functions.main.spread import Pairs, chunks, spread_over_replicas
+from remoe_functions.main.spread import Pairs, Rows, chunks, spread_over_replicas
 from remoe_functions.main.tensors import from_rows, to_rows
 from remoe_functions.main.timing import Part, StepTimer
 from remoe_functions.main.trace import CallTrace, FallbackTrace, Trace
@@ -87,33 +88,29 @@ class Dispatcher:
         layer_row = self._placement.row_of[layer]
         self._trace.routing.append((layer_row, ids))
         pairs = _pairs_of(ids, weights.to("cpu", torch.float32).numpy())
-        total = torch.zeros(rows.shape, dtype=torch.float32)
         homes = self._placement.homes[layer_row][pairs.experts]
         if homes.any():
-            self._run_split(layer, rows, pairs, homes, total)
+            total = self._run_split(layer, rows, pairs, homes)
         else:
-            self._run_local(layer, rows, pairs, total)
-        return total.to(hidden.device, hidden.dtype)
+            total = self._run_local(layer, rows, pairs)
+        return torch.from_numpy(total).to(hidden.device, hidden.dtype)
 
-    def _run_local(self, layer: int, rows: torch.Tensor, pairs: Pairs, total: torch.Tensor) -> None:
+    def _run_local(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float32]:
         since = time.perf_counter()
-        self._add_pairs(layer, rows, pairs, total)
+        total = self._local.weighted_sum(layer, rows, pairs)
         self._timer.add(Part.LOCAL_EXPERTS, since)
+        return total
 
     def _run_split(
-        self,
-        layer: int,
-        rows: torch.Tensor,
-        pairs: Pairs,
-        homes: NDArray[np.int16],
-        total: torch.Tensor,
-    ) -> None:
+        self, layer: int, rows: torch.Tensor, pairs: Pairs, homes: NDArray[np.int16]
+    ) -> NDArray[np.float32]:
         since = time.perf_counter()
         sent = [] if self._rehearsing else self._send(layer, rows, pairs, homes)
         self._timer.add(Part.WIRE, since)
-        self._run_local(layer, rows, pairs.pick(homes == LOCAL), total)
+        total = self._run_local(layer, rows, pairs.pick(homes == LOCAL))
         for call in sent:
             self._join(layer, rows, call, total)
+        return total
 
     def _send(
         self, layer: int, rows: torch.Tensor, pairs: Pairs, homes: NDArray[np.int16]
@@ -123,7 +120,7 @@ class Dispatcher:
             function = self._placement.function_at(int(home))
             for part in self._split(function, pairs.pick(homes == home), rows):
                 distinct = np.unique(part.rows)
-                payload = rows if len(distinct) == len(rows) else rows[torch.from_numpy(distinct)]
+                payload = rows if len(distinct) == len(rows) else rows[distinct.tolist()]
                 work = Work(
                     function=function,
                     layer=layer,
@@ -143,7 +140,9 @@ class Dispatcher:
         most = max(1, self._settings.max_rows_bytes // row_bytes)
         return [chunk for part in parts for chunk in chunks(part, most)]
 
-    def _join(self, layer: int, rows: torch.Tensor, call: InFlight, total: torch.Tensor) -> None:
+    def _join(
+        self, layer: int, rows: torch.Tensor, call: InFlight, total: NDArray[np.float32]
+    ) -> None:
         since = time.perf_counter()
         answer = self._caller.collect(call)
         since = self._timer.add(Part.WAITING, since)
@@ -152,10 +151,10 @@ class Dispatcher:
             self._trace.fallbacks.append(
                 FallbackTrace(layer_row=self._placement.row_of[layer], rows=pairs.rows)
             )
-            self._add_pairs(layer, rows, pairs, total)
+            total += self._local.borrow(layer, rows, pairs)
             self._timer.add(Part.LOCAL_EXPERTS, since)
             return
-        total.index_add_(0, torch.from_numpy(call.work.distinct), from_rows(answer.rows).float())
+        _add_rows(total, call.work.distinct, from_rows(answer.rows).float().numpy())
         self._trace.calls.append(
             CallTrace(
                 function=call.work.function, rows=pairs.rows, busy_seconds=answer.busy_seconds
@@ -163,35 +162,26 @@ class Dispatcher:
         )
         self._timer.add(Part.WIRE, since)
 
-    def _add_pairs(self, layer: int, rows: torch.Tensor, pairs: Pairs, total: torch.Tensor) -> None:
-        if len(rows) == 1:
-            self._add_single(layer, rows, pairs, total)
-            return
-        for expert, places in _by_expert(pairs).items():
-            chosen = torch.from_numpy(pairs.rows[places])
-            shares = torch.from_numpy(pairs.weights[places])
-            out = self._local.get(layer, expert)(rows.index_select(0, chosen))
-            total.index_add_(0, chosen, out.float().mul_(shares[:, None]))
 
-    def _add_single(
-        self, layer: int, rows: torch.Tensor, pairs: Pairs, total: torch.Tensor
-    ) -> None:
-        """One row needs no gathering: the shape of nearly every decode step."""
-        for expert, share in zip(pairs.experts.tolist(), pairs.weights.tolist(), strict=True):
-            total.add_(self._local.get(layer, expert)(rows), alpha=share)
+def _add_rows(total: NDArray[np.float32], places: Rows, rows: NDArray[np.float32]) -> None:
+    """Add rows at distinct places."""
+    if len(places) == len(total):
+        total += rows
+    else:
+        total[places] += rows
 
 
-def _by_expert(pairs: Pairs) -> dict[int, list[int]]:
-    """Which pairs each expert has, by their places."""
-    places: dict[int, list[int]] = {}
-    for place, expert in enumerate(pairs.experts.tolist()):
-        places.setdefault(expert, []).append(place)
-    return places
+@lru_cache(maxsize=64)
+def _rows_of(count: int, top_k: int) -> Rows:
+    """The row of each pair of so many rows."""
+    rows = np.repeat(np.arange(count, dtype=np.uint32), top_k)
+    rows.flags.writeable = False
+    return rows
 
 
 def _pairs_of(ids: NDArray[np.int64], shares: NDArray[np.float32]) -> Pairs:
     return Pairs(
-        rows=np.repeat(np.arange(len(ids)), ids.shape[1]),
-        experts=ids.reshape(-1),
+        rows=_rows_of(*ids.shape),
+        experts=ids.astype(np.uint16).reshape(-1),
         weights=np.ascontiguousarray(shares).reshape(-1),
     )

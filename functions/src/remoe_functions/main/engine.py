@@ -198,6 +198,7 @@ class Engine:
         self._charge([sequence], time.perf_counter() - began, decode=False)
         if not sequence.pending:
             self._sample([sequence], logits[None])
+            sequence.report_routing()
 
     def _decode(self) -> None:
         """Compute the next token of every request whose prompt is done."""

@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.checkpoint.errors import CheckpointError, UnsupportedModelError
 from remoe_functions.main.attention import use_ragged_attention
+from remoe_functions.main.native_linear import use_native_linears
 from remoe_functions.main.slot_cache import unserved_states
 from remoe_functions.main.tensors import from_mapped
 
@@ -64,7 +65,9 @@ def load_model(
     model.tie_weights()
     _check_whole(model)
     use_ragged_attention(model)
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    use_native_linears(model)
+    return model
 
 
 def experts_modules(model: PreTrainedModel) -> dict[str, nn.Module]:

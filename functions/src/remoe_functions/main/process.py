@@ -55,6 +55,7 @@ def service_options_of(options: argparse.Namespace, token: str) -> ServiceOption
     """
     return ServiceOptions(
         model=options.model,
+        experts=options.experts,
         plan=Plan.from_json(options.plan.read_text()) if options.plan else None,
         dtype=options.dtype,
         device=options.device,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ class GenerateRequest:
         sampling: how tokens are chosen.
         stop_token_ids: tokens that end the answer, beside the model's own.
         ignore_eos: the model's own end tokens do not end it.
+        report_routing: tell where the prompt's tokens went, and in the end the answer's.
     """
 
     request_id: str
@@ -53,6 +55,7 @@ class GenerateRequest:
     sampling: Sampling = Sampling()
     stop_token_ids: frozenset[int] = frozenset()
     ignore_eos: bool = False
+    report_routing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,19 @@ class Token:
     token: int
     logprob: float | None = None
     top: tuple[tuple[int, float], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prefilled:
+    """Where the prompt went, told once, right after the first token.
+
+    Attributes:
+        counts: uint32 [MoE layers, experts]: tokens of the prompt routed to each expert.
+        experts: uint8 or uint16 [n, MoE layers, top_k]: experts of the prompt's last n tokens.
+    """
+
+    counts: NDArray[np.uint32]
+    experts: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +103,8 @@ class Usage:
         functions: use of each function by name.
         layers: int [MoE layers, 3]: pairs computed locally, remotely, and locally in place of a
             function that did not answer.
+        decode: uint32 [MoE layers, experts]: generated tokens routed to each expert; None unless
+            the routing was asked for.
     """
 
     prompt_tokens: int
@@ -97,6 +115,7 @@ class Usage:
     main_seconds: float
     functions: dict[str, FunctionUse]
     layers: NDArray[np.int64]
+    decode: NDArray[np.uint32] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +134,6 @@ class Failed:
     message: str
 
 
-Event = Token | Finished | Failed
+Event = Token | Prefilled | Finished | Failed
 Deliver = Callable[[Event], None]
 """Called on the engine's thread; it must not block."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from remoe_functions.main.errors import InvalidRequest
@@ -13,6 +16,7 @@ from remoe_functions.main.request import (
     Failed,
     Finished,
     GenerateRequest,
+    Prefilled,
     Sampling,
     Token,
     Usage,
@@ -41,6 +45,7 @@ class GenerateBody(BaseModel):
     ignore_eos: bool = False
     frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
     presence_penalty: float = Field(default=0.0, ge=-2, le=2)
+    report_routing: bool = False
 
     def to_request(self) -> GenerateRequest:
         return GenerateRequest(
@@ -50,6 +55,7 @@ class GenerateBody(BaseModel):
             max_tokens=self.max_tokens,
             stop_token_ids=frozenset(self.stop_token_ids),
             ignore_eos=self.ignore_eos,
+            report_routing=self.report_routing,
             sampling=Sampling(
                 temperature=self.temperature,
                 top_p=self.top_p,
@@ -90,6 +96,8 @@ def _body_of(event: Event) -> dict[str, Any]:
     match event:
         case Token(token=token, logprob=logprob, top=top):
             return {"token": token, "logprob": logprob, "top": top}
+        case Prefilled(counts=counts, experts=experts):
+            return {"prefill": {"counts": _packed(counts), "experts": _packed(experts)}}
         case Finished(reason=reason, usage=usage):
             return {"finish": reason, "usage": _usage_body(usage)}
         case Failed(code=code, message=message):
@@ -98,7 +106,8 @@ def _body_of(event: Event) -> dict[str, Any]:
 
 def _usage_body(usage: Usage) -> dict[str, Any]:
     local, remote, fallback = usage.layers.sum(axis=0).tolist()
-    return {
+    decode = {} if usage.decode is None else {"decode": _packed(usage.decode)}
+    return decode | {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "queue_seconds": usage.queue_seconds,
@@ -112,6 +121,13 @@ def _usage_body(usage: Usage) -> dict[str, Any]:
         "placements": {"local": local, "remote": remote, "fallback": fallback},
         "layers": usage.layers.tolist(),
     }
+
+
+def _packed(array: NDArray[Any]) -> dict[str, Any]:
+    """An array of whole numbers as base64 of its little-endian bytes, C order."""
+    plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    text = base64.b64encode(plain.tobytes()).decode()
+    return {"shape": list(array.shape), "dtype": plain.dtype.str, "data": text}
 
 
 def _short(value: object) -> str:

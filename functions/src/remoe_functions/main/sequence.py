@@ -7,7 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from remoe_functions.main.accounting import Account
-from remoe_functions.main.request import Deliver, GenerateRequest, Token, Usage
+from remoe_functions.main.request import Deliver, GenerateRequest, Prefilled, Token, Usage
+
+REPORTED_TOKENS = 512
+"""Of a long prompt the routing of so many last tokens is told; the counts are of all."""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class Sequence:
 
     @classmethod
     def of(cls, request: GenerateRequest, deliver: Deliver, account: Account) -> Sequence:
+        account.routing = [] if request.report_routing else None
         return cls(
             request=request,
             deliver=deliver,
@@ -48,6 +52,14 @@ class Sequence:
             tokens=[*request.prompt, *request.generated],
             counts=Counter(request.generated),
         )
+
+    def report_routing(self) -> None:
+        """Tell where the prompt went, if asked and not told yet; the prompt must be computed."""
+        if self.account.routing is None:
+            return
+        counts = self.account.prefill
+        experts = self.account.take_routing(last=REPORTED_TOKENS)
+        self.deliver(Prefilled(counts=counts, experts=experts))
 
     @property
     def unwanted(self) -> bool:
@@ -98,4 +110,5 @@ class Sequence:
             main_seconds=self.account.main_seconds,
             functions=self.account.use,
             layers=self.account.layers,
+            decode=self.account.decode if self.request.report_routing else None,
         )

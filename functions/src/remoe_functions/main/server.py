@@ -149,12 +149,13 @@ class Answer:
                 return
 
     def _deliverer(self) -> Deliver:
-        loop = asyncio.get_running_loop()
+        # Not of ourselves: a sequence that held its answer would keep it known until a collection.
+        loop, events = asyncio.get_running_loop(), self._events
 
         def deliver(event: Event) -> None:
             # A loop that closed has no readers left.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._events.put_nowait, event)
+                loop.call_soon_threadsafe(events.put_nowait, event)
 
         return deliver
 

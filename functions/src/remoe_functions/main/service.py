@@ -44,6 +44,7 @@ class ServiceOptions:
 
     Attributes:
         model: the checkpoint's folder.
+        experts: file of quantized experts to serve; None for the checkpoint's own.
         plan: where experts run; None for all of them here.
         dtype: "auto" for the checkpoint's own, or torch's name of another.
         device: "auto", "cpu" or "cuda", for all but the routed experts.
@@ -56,6 +57,7 @@ class ServiceOptions:
     """
 
     model: Path
+    experts: Path | None = None
     plan: Plan | None = None
     dtype: str = "auto"
     device: str = "auto"
@@ -86,7 +88,7 @@ class Service:
             CheckpointError: the checkpoint cannot be served; says why.
             ValueError: the plan is for another model, or an option is out of bounds.
         """
-        checkpoint = Checkpoint.open(options.model)
+        checkpoint = Checkpoint.open(options.model, sidecar=options.experts)
         config = load_config(options.model)
         plan = options.plan or _all_local(checkpoint.architecture)
         check_plan(plan, checkpoint.architecture)
@@ -194,7 +196,7 @@ def _recorder(
         return None
     writer = HistoryWriter(directory, checkpoint.architecture.revision)
     table = model.get_input_embeddings().weight.detach().cpu()
-    return Recorder(writer, to_rows(table))
+    return Recorder(writer, to_rows(table), directory)
 
 
 def _end_tokens(model: Path, config: PreTrainedConfig) -> frozenset[int]:

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Ids = NDArray[np.intp]
+Rows = NDArray[np.uint32]
+Experts = NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pairs:
-    """Routed pairs of one layer: pair i sends row `rows[i]` to expert `experts[i]`."""
+    """Routed pairs of one layer: pair i sends row `rows[i]` to expert `experts[i]`.
 
-    rows: Ids
-    experts: Ids
+    Of the types that the kernel and the wire take, so that nobody converts them.
+    """
+
+    rows: Rows
+    experts: Experts
     weights: NDArray[np.float32]
 
     def __len__(self) -> int:

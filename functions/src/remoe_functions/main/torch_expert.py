@@ -1,16 +1,24 @@
-"""One expert's feed-forward network in torch."""
+"""Experts' feed-forward networks in torch: where there is no native kernel, and to check forms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
+from remoe_functions.checkpoint.block_values import values_of
+from remoe_functions.checkpoint.blocks import BlockTensor
+from remoe_functions.checkpoint.blocks import Matrix as StoredMatrix
+from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.checkpoint.ffn import Activation, ExpertWeights, FfnForm
 from remoe_functions.checkpoint.tensors import MappedTensor
+from remoe_functions.main.spread import Pairs
 from remoe_functions.main.tensors import from_mapped
+from remoe_planner.experts import ExpertId
 
 Matrix = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
@@ -51,15 +59,15 @@ class TorchExpert:
 
     @classmethod
     def of(cls, weights: ExpertWeights, dtype: torch.dtype) -> TorchExpert:
-        """The expert on the mapped bytes; copied only where `dtype` is not the checkpoint's."""
+        """The expert on the mapped bytes; copied where `dtype` is another, or it lies in blocks."""
 
         def tensor(mapped: MappedTensor | None) -> torch.Tensor | None:
             return None if mapped is None else from_mapped(mapped).to(dtype)
 
         return cls(
             form=weights.form,
-            up=tuple(from_mapped(mapped).to(dtype) for mapped in weights.up),
-            down=from_mapped(weights.down).to(dtype),
+            up=tuple(_numbers(matrix).to(dtype) for matrix in weights.up),
+            down=_numbers(weights.down).to(dtype),
             up_bias=tensor(weights.up_bias),
             down_bias=tensor(weights.down_bias),
             matrix=_transposed_linear if weights.form.transposed else functional.linear,
@@ -78,6 +86,44 @@ class TorchExpert:
         if self.form.interleaved:
             return middle(self.form, first[..., ::2], first[..., 1::2])
         return middle(self.form, *first.chunk(2, dim=-1))
+
+
+def _numbers(matrix: StoredMatrix) -> torch.Tensor:
+    if isinstance(matrix, BlockTensor):
+        return torch.from_numpy(values_of(matrix))
+    return from_mapped(matrix)
+
+
+class TorchExperts:
+    """Every expert of a model, made on the mapped bytes when it is first computed."""
+
+    name = "torch"
+
+    def __init__(self, checkpoint: Checkpoint, dtype: torch.dtype) -> None:
+        self._checkpoint = checkpoint
+        self._dtype = dtype
+        self._made: dict[ExpertId, TorchExpert] = {}
+
+    def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float32]:
+        """Each row's sum of weight times expert over its pairs, [n, hidden]."""
+        total = torch.zeros(rows.shape, dtype=torch.float32)
+        for index in np.unique(pairs.experts):
+            some = pairs.pick(pairs.experts == index)
+            chosen = torch.from_numpy(some.rows.astype(np.int64))
+            expert = self._expert(ExpertId(layer, int(index)))
+            out = expert(rows.index_select(0, chosen)).float()
+            total.index_add_(0, chosen, out.mul_(torch.from_numpy(some.weights)[:, None]))
+        return total.numpy()
+
+    def forget(self, experts: Iterable[ExpertId]) -> None:
+        """Let go of what was made for experts."""
+        for expert in experts:
+            self._made.pop(expert, None)
+
+    def _expert(self, expert: ExpertId) -> TorchExpert:
+        if expert not in self._made:
+            self._made[expert] = TorchExpert.of(self._checkpoint.expert(expert), self._dtype)
+        return self._made[expert]
 
 
 def middle(form: FfnForm, gate: torch.Tensor, up: torch.Tensor | None) -> torch.Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from remoe_functions.main.spread import Ids
+from remoe_functions.main.spread import Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -15,7 +15,7 @@ class CallTrace:
     """One answered call: `rows` holds the forward pass's row of each of its pairs."""
 
     function: str
-    rows: Ids
+    rows: Rows
     busy_seconds: float
 
 
@@ -24,7 +24,7 @@ class FallbackTrace:
     """Pairs computed here in place of a function; `layer_row` counts MoE layers."""
 
     layer_row: int
-    rows: Ids
+    rows: Rows
 
 
 @dataclass(slots=True)

@@ -1,0 +1,66 @@
+/* What one instruction set can do. instructions_*.c each make one of these from template.h. */
+#ifndef REMOE_INSTRUCTIONS_H
+#define REMOE_INSTRUCTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "remoe.h"
+
+/* Rows ready to be multiplied: float, bfloat16 (fast) or words (parts, see words.h), padded with
+ * zeros, cut into blocks of `block` columns so that a tile's part of a block lies together:
+ * [blocks][count][block]. */
+struct activations {
+  uint8_t *data;
+  int64_t count;
+  int32_t width;
+  int32_t block;
+  int32_t blocks;
+  int32_t fast;
+  int32_t parts; /* of a chunk of words, or 0 */
+  int32_t lanes; /* of the instruction set that will read the words */
+};
+
+/* y[0..rows][0..end-begin] = the chosen rows times outputs begin..end of a matrix. */
+struct product {
+  const struct remoe_matrix *matrix;
+  const struct activations *in;
+  const uint32_t *index; /* which rows of `in`, or NULL for `first_row` and on */
+  int64_t first_row;
+  int32_t rows;
+  int32_t begin;
+  int32_t end;
+  float *y;
+  int64_t pitch; /* floats; a multiple of MAX_LANES, and all of a row may be written */
+  float *tile;   /* TILE_FLOATS of scratch */
+};
+
+/* Gate and up projections become what goes into the down projection, in place in `gate`. */
+struct middle {
+  const struct remoe_expert *expert;
+  float *gate;
+  const float *up; /* not read where there is no gate */
+  int32_t stride;  /* floats from one unit to the next: 2 where gate and up alternate */
+  int32_t count;
+};
+
+struct instructions {
+  void (*product)(const struct product *p);
+  void (*activate)(const struct middle *m);
+  int32_t has_fast;
+  int32_t word_lanes; /* of its products in words, or 0 where it has none */
+};
+
+enum { MAX_LANES = 16, MAX_TILE_ROWS = 4, BLOCK_FLOATS = 512, BLOCK_HALVES = 1024 };
+enum { TILE_FLOATS = MAX_TILE_ROWS * BLOCK_FLOATS + 256 };
+
+extern const struct instructions remoe_avx512_bf16;
+extern const struct instructions remoe_avx512;
+extern const struct instructions remoe_avx2;
+extern const struct instructions remoe_neon;
+extern const struct instructions remoe_plain;
+
+/* The chosen set, or NULL where this processor or this build has it not. */
+const struct instructions *instructions_of(int which);
+
+#endif

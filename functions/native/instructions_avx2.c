@@ -1,0 +1,5 @@
+/* x86-64 with AVX2, FMA and F16C (x86-64-v3). */
+#define LANES 8
+#include "template.h"
+
+const struct instructions remoe_avx2 = {product, activate, HAS_FAST, WORD_LANES};

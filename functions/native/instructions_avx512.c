@@ -1,0 +1,5 @@
+/* x86-64 with AVX-512 F, BW, DQ and VL (x86-64-v4). */
+#define LANES 16
+#include "template.h"
+
+const struct instructions remoe_avx512 = {product, activate, HAS_FAST, WORD_LANES};

@@ -1,0 +1,9 @@
+/* x86-64-v4 with AVX-512's bfloat16 dot products, which the fast precision uses. */
+#define LANES 16
+#define HAS_FAST 1
+struct product;
+static void fast_product(const struct product *p);
+#include "template.h"
+#include "fast.h"
+
+const struct instructions remoe_avx512_bf16 = {product, activate, HAS_FAST, WORD_LANES};

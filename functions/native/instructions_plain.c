@@ -1,0 +1,5 @@
+/* Any processor: what the compiler makes of vectors with the target's least instructions. */
+#define LANES 4
+#include "template.h"
+
+const struct instructions remoe_plain = {product, activate, HAS_FAST, WORD_LANES};

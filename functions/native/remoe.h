@@ -1,0 +1,120 @@
+/* What Python and the library tell each other: a layer's experts, and one call.
+ *
+ * native_expert.py and moe_layer.py mirror these structures field by field; remoe_abi() tells their
+ * sizes, so that a library built from other sources is refused instead of misread.
+ */
+#ifndef REMOE_H
+#define REMOE_H
+
+#include <stdint.h>
+
+/* The element types of weights; formats.h says how a further one is added. */
+enum remoe_format {
+#define X(upper, lower) REMOE_##upper,
+#include "formats.def"
+#undef X
+  REMOE_FORMATS
+};
+
+enum remoe_activation {
+  REMOE_SILU,
+  REMOE_GELU,
+  REMOE_GELU_TANH,
+  REMOE_RELU,
+  REMOE_RELU2,
+  REMOE_CLAMPED_SWIGLU
+};
+
+enum remoe_instruction_set {
+  REMOE_AVX512_BF16,
+  REMOE_AVX512,
+  REMOE_AVX2,
+  REMOE_NEON,
+  REMOE_PLAIN,
+  REMOE_INSTRUCTION_SETS
+};
+
+enum remoe_error {
+  REMOE_OK,
+  REMOE_BAD_TOKEN_ROW,
+  REMOE_BAD_EXPERT,
+  REMOE_NO_MEMORY,
+  REMOE_BAD_INSTRUCTION_SET
+};
+
+/* A matrix where it lies: rows of `row_bytes` each, at any address.
+ * Block formats may have a second plane of scales, with its own pitch. */
+struct remoe_matrix {
+  const uint8_t *data;
+  const uint8_t *scales;
+  int64_t row_bytes;
+  int64_t scale_row_bytes;
+  int32_t format;
+  int32_t transposed; /* rows run along the output: y = x @ W, else y = x @ W.T */
+};
+
+/* A bias where it lies, in any of the plain formats; data NULL where there is none. */
+struct remoe_bias {
+  const uint8_t *data;
+  int32_t format;
+  int32_t reserved;
+};
+
+struct remoe_expert {
+  struct remoe_matrix first;  /* gate, or gate and up fused, or up where there is no gate */
+  struct remoe_matrix second; /* up, where it is a matrix of its own */
+  struct remoe_matrix down;
+  struct remoe_bias first_bias;
+  struct remoe_bias down_bias;
+  int32_t intermediate;
+  int32_t activation;
+  int32_t gated;
+  int32_t fused;
+  int32_t interleaved;
+  float alpha;
+  float limit; /* infinity where nothing is clamped */
+  int32_t reserved;
+};
+
+struct remoe_call {
+  const struct remoe_expert *experts;
+  const void *rows; /* [row_count, hidden], float, or bfloat16 where rows_bfloat16 */
+  const uint32_t *token_rows;
+  const uint16_t *which;
+  const float *weights;
+  float *out; /* [row_count, hidden] */
+  int64_t row_count;
+  int64_t pair_count;
+  int32_t expert_count;
+  int32_t hidden;
+  int32_t rows_bfloat16;
+  int32_t threads;
+  int32_t instruction_set;
+  int32_t fast; /* products in bfloat16 where instructions and weights allow */
+};
+
+/* A plain linear layer, all in bfloat16: rows [row_count, inputs], weights [outputs, inputs], out
+ * [row_count, outputs]; bias [outputs] or NULL. */
+struct remoe_linear {
+  const uint8_t *weights;
+  const uint8_t *bias;
+  const uint8_t *rows;
+  uint8_t *out;
+  int64_t row_count;
+  int32_t inputs;
+  int32_t outputs;
+  int32_t threads;
+  int32_t instruction_set;
+};
+
+#define REMOE_EXPORT __attribute__((visibility("default")))
+
+REMOE_EXPORT int remoe_forward(const struct remoe_call *call);
+REMOE_EXPORT int remoe_linear(const struct remoe_linear *call);
+REMOE_EXPORT int remoe_can(int instruction_set);
+REMOE_EXPORT int64_t remoe_abi(int which);
+/* The bound of the benches: reads bytes and does nothing else with them. */
+REMOE_EXPORT uint64_t remoe_read(const uint8_t *const *parts, const int64_t *sizes, int64_t count,
+                                 int threads);
+
+#endif
