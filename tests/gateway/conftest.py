@@ -142,7 +142,7 @@ def world(model_directory, tokenizer):
     """A function that runs a world: `async with world(limits=..., asleep=True) as w`."""
 
     @asynccontextmanager
-    async def run(*, asleep=False, keys=None, limits=None, model=None, forecast=None):
+    async def run(*, asleep=False, keys=None, limits=None, model=None, forecast=None, prices=None):
         config = GatewayConfig.model_validate(
             {
                 "models": [
@@ -153,7 +153,8 @@ def world(model_directory, tokenizer):
                     }
                     | (model or {})
                 ],
-                "prices": {"main_gib_second": 1.0, "function_gib_second": 2.0, "call": 0.5},
+                "prices": {"main_gib_second": 1.0, "function_gib_second": 2.0, "call": 0.5}
+                | (prices or {}),
                 "limits": {"held_wait_seconds": 5, "drain_seconds": 2} | (limits or {}),
                 "forecast": forecast or {},
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -39,6 +40,7 @@ class FakeMain:
     die_after: list[int] = field(default_factory=list)
     refusals: list[tuple[int, dict]] = field(default_factory=list)
     error_line: dict | None = None
+    routing: Callable[[dict], dict] | None = None
     token_pause: float = 0.0
     first_pause: float = 0.0
     end_status: int = 204
@@ -94,6 +96,8 @@ class FakeMain:
                 break
             given += 1
             yield self.token_line(job, token)
+            if given == 1 and self.routing is not None and job["report_routing"]:
+                yield {"prefill": self.routing(job)}
             await asyncio.sleep(self.token_pause)
         if die_after is not None:
             raise DeadError

@@ -10,7 +10,7 @@ from gateway.conftest import GIB
 from safetensors.numpy import save_file
 
 from remoe_functions.checkpoint.checkpoint import Checkpoint
-from remoe_functions.gateway.embedding import embedding_table
+from remoe_functions.encoder.embedding_table import embedding_table
 from remoe_functions.history.record import HistoryRecord
 from remoe_functions.history.writer import HistoryWriter
 from remoe_planner.experts import ExpertId
@@ -90,7 +90,7 @@ async def ask(w, tokens):
 
 
 async def knows(w):
-    await w.until(lambda: w.gateway.services.models["tiny"].forecast._signature is not None)
+    await w.until(lambda: w.gateway.services.models["tiny"].forecasting._signature is not None)
 
 
 @pytest.mark.parametrize(("expert", "functions"), [(0, ["f0"]), (1, ["f1"]), (2, [])])
@@ -98,7 +98,9 @@ async def test_functions_of_similar_prompts_are_woken_beside_main(
     world, tmp_path, checkpoint_directory, expert, functions
 ):
     remember(tmp_path, checkpoint_directory, [10, 11, 12], expert)
-    async with world(asleep=True, model=model(checkpoint_directory, tmp_path)) as w:
+    cheap = {"function_gib_second": 1e-4}
+    configured = model(checkpoint_directory, tmp_path)
+    async with world(asleep=True, model=configured, prices=cheap) as w:
         await knows(w)
         asked = asyncio.create_task(ask(w, [10, 11, 12]))
         await w.until(lambda: len(w.runtime.wakes) == 1 + len(functions))
@@ -135,7 +137,7 @@ async def test_history_that_grows_is_read_again(world, tmp_path, checkpoint_dire
         assert (await ask(w, [10]))["functions_forecast"] == []
         remember(tmp_path, checkpoint_directory, [10], 1)
         service = w.gateway.services.models["tiny"]
-        await w.until(lambda: service.forecast.functions_for([10], 5) is not None)
+        await w.until(lambda: service.forecasting.forecast.past.requests > 0)
         assert (await ask(w, [10]))["functions_forecast"] == ["f1"]
 
 
@@ -160,3 +162,17 @@ async def test_history_that_cannot_be_read_does_not_show(world, tmp_path, checkp
 async def test_checkpoint_without_weights_does_not_show(world, tmp_path):
     async with world(model={"history": tmp_path}) as w:
         assert (await ask(w, [10]))["functions_forecast"] == []
+
+
+async def test_long_history_foretells_by_vector_and_the_answer_says_so(
+    world, tmp_path, checkpoint_directory
+):
+    tokens = np.random.default_rng(1).integers(2, 300, (40, 6)).tolist()
+    for prompt in tokens:
+        remember(tmp_path, checkpoint_directory, prompt, prompt[0] % 2)
+    async with world(model=model(checkpoint_directory, tmp_path)) as w:
+        await knows(w)
+        told = (await ask(w, tokens[0]))["forecast"]
+        assert await w.metric("remoe:forecasts_total", basis="the prompt's vector") == 1
+    assert told["basis"] == "the prompt's vector"
+    assert told["expected_divergence"] > 0

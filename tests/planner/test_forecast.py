@@ -1,4 +1,4 @@
-"""Which experts a prompt will use, told from prompts like it, and what is woken for it."""
+"""Which experts a prompt will use, told from prompts like it."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remoe_planner.activation_history import ActivationHistory
-from remoe_planner.architecture import Architecture
 from remoe_planner.divergence import jensen_shannon
-from remoe_planner.experts import ExpertId
-from remoe_planner.forecast import Basis, Forecast, Forecaster, SearchKnobs, forecast
-from remoe_planner.plan import FunctionPlan, Plan
+from remoe_planner.forecast import Basis, Forecaster, SearchKnobs, forecast
 from remoe_planner.prompt_vector import prompt_vector
 from remoe_planner.utility import expert_utility
-from remoe_planner.waking import expected_use, functions_to_wake
 
 
 def history(vectors, prefill, decode=None):
@@ -46,6 +42,20 @@ def test_weights_are_the_softmax_of_the_cosines():
     made = forecast(TWO, vector(1, 0), SearchKnobs(temperature=1.0))
     east = np.exp(1) / (np.exp(1) + np.exp(0))
     assert made.frequencies[0] == pytest.approx([east, 1 - east])
+
+
+def test_the_temperature_is_fitted_where_none_is_given():
+    # Along an arc, use follows the place: the nearest tell most, and all alike would tell little.
+    places = np.linspace(0, np.pi / 2, 60)
+    along = np.stack([np.cos(places), np.sin(places)], axis=1)
+    counts = np.stack([100 - np.arange(60), np.arange(60)], axis=1)[:, None] + 1
+    recorded = history(along, counts)
+    asked = vector(np.cos(0.4), np.sin(0.4))
+    true = np.interp(0.4, places, counts[:, 0, 0] / counts.sum(axis=2)[:, 0])
+    fitted = forecast(recorded, asked, SearchKnobs(alpha=60))
+    flat = forecast(recorded, asked, SearchKnobs(alpha=60, temperature=3.0))
+    errors = [abs(made.frequencies[0, 0] - true) for made in (fitted, flat)]
+    assert errors[0] < 0.2 * errors[1]
 
 
 def test_prompt_without_a_vector_gets_the_mean_of_history():
@@ -142,68 +152,6 @@ def test_cosine_of_prompt_vectors_is_the_papers_soft_cosine(one, other):
 def test_utility_counts_prefill_and_decode():
     some = history([[0, 1], [1, 0]], [[[1, 0]], [[2, 5]]], [[[10, 0]], [[0, 20]]])
     assert expert_utility(some).tolist() == [[13, 25]]
-
-
-def two_functions():
-    return Plan(
-        architecture=Architecture(
-            name="tiny",
-            revision="r",
-            layers=(3, 5),
-            experts_per_layer=4,
-            top_k=2,
-            hidden_size=2,
-            expert_bytes=1,
-            main_bytes=1,
-        ),
-        functions=(
-            FunctionPlan(name="often", experts=(ExpertId(3, 0), ExpertId(5, 0)), memory_bytes=1),
-            FunctionPlan(name="rare", experts=(ExpertId(5, 3),), memory_bytes=1),
-        ),
-        main_memory_bytes=1,
-    )
-
-
-SPREAD = Forecast(
-    frequencies=np.array([[0.5, 0.5, 0, 0], [0.5, 0.49, 0, 0.01]]),
-    basis=Basis.MEAN,
-    neighbors=1,
-)
-
-
-def test_function_whose_experts_are_expected_is_woken_and_the_rare_one_sleeps():
-    assert functions_to_wake(two_functions(), SPREAD, 10) == ("often",)
-
-
-def test_long_prompt_wakes_the_rare_function_too():
-    assert functions_to_wake(two_functions(), SPREAD, 100) == ("often", "rare")
-
-
-def test_expected_use_tells_probability_and_rows():
-    often, rare = expected_use(two_functions(), SPREAD, prompt_tokens=3, decode_tokens=2)
-    assert (rare.function, rare.probability) == ("rare", pytest.approx(1 - 0.99**10))
-    assert (often.rows, rare.rows) == (pytest.approx(10), pytest.approx(0.1))
-
-
-def test_certain_use_is_woken_even_at_probability_one():
-    certain = Forecast(frequencies=np.eye(2, 4), basis=Basis.MEAN, neighbors=1)
-    assert functions_to_wake(two_functions(), certain, 1, min_probability=1) == ("often",)
-
-
-def test_no_tokens_wake_nothing():
-    certain = Forecast(frequencies=np.eye(2, 4), basis=Basis.MEAN, neighbors=1)
-    assert functions_to_wake(two_functions(), certain, 0) == ()
-
-
-def test_forecast_of_another_shape_is_refused():
-    other = Forecast(frequencies=np.ones((1, 4)) / 4, basis=Basis.MEAN, neighbors=1)
-    with pytest.raises(ValueError, match=r"must have shape \(2, 4\), got \(1, 4\)"):
-        functions_to_wake(two_functions(), other, 1)
-
-
-def test_waking_threshold_out_of_bounds_is_refused():
-    with pytest.raises(ValueError, match=r"min_probability must be in 0\.\.1, got 2"):
-        functions_to_wake(two_functions(), SPREAD, 1, min_probability=2)
 
 
 def test_divergence_is_zero_for_equal_and_one_bit_for_disjoint_spreads():

@@ -8,9 +8,9 @@ from planner_forecasting.routing_world import SHAPE, routed
 
 from remoe_planner.forecasting.cluster_tree import ClusterTree, TreeKnobs
 from remoe_planner.forecasting.context_keys import context_keys, word_classes
+from remoe_planner.forecasting.exact_index import ExactIndex
 from remoe_planner.forecasting.neighbors import NeighborForecaster, NeighborKnobs
 from remoe_planner.forecasting.routed_prompt import Query
-from remoe_planner.forecasting.similarity import ExactIndex
 
 
 def units(count, seed=0):

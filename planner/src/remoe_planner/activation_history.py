@@ -1,4 +1,4 @@
-"""What was seen of a model's routing: one row per request served. A value, never a file.
+"""What was seen of a model's routing: one row per prompt served. A value, never a file.
 
 Where it is kept and how it is written is `remoe_functions.history`'s work; what follows from it
 (utility, forecasts) stands in the modules of those names.
@@ -22,6 +22,8 @@ class ActivationHistory:
         decode: [n, layers, experts], assignments of generated tokens.
         prompt_tokens: [n], tokens of each prompt.
         decode_tokens: [n], decode steps of each request.
+        times: [n], how often each prompt came; every count above is of all its times together.
+            None: once each.
     """
 
     vectors: NDArray[np.float32]
@@ -29,6 +31,7 @@ class ActivationHistory:
     decode: NDArray[np.uint32]
     prompt_tokens: NDArray[np.uint32]
     decode_tokens: NDArray[np.uint32]
+    times: NDArray[np.uint32] | None = None
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2:
@@ -41,6 +44,8 @@ class ActivationHistory:
         for name in ("prefill", "prompt_tokens", "decode_tokens"):
             if len(getattr(self, name)) != len(self.vectors):
                 raise ValueError(f"{name} must have {len(self.vectors)} rows, as vectors has")
+        if self.times is not None and self.times.shape != (len(self.vectors),):
+            raise ValueError(f"times must have {len(self.vectors)} rows, as vectors has")
 
     @classmethod
     def empty(cls, shape: tuple[int, int], hidden_size: int) -> ActivationHistory:
@@ -55,6 +60,11 @@ class ActivationHistory:
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    @property
+    def requests(self) -> int:
+        """Requests served, every time of every prompt."""
+        return len(self) if self.times is None else int(self.times.sum(dtype=np.uint64))
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from remoe_planner.billing import Billing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostEstimate:
@@ -43,7 +45,7 @@ class LatencyEstimate:
         tpot_at_percentile_seconds: time per output token at the percentile.
         percentile: which.
         cold_start_seconds: added to the first token where the main model sleeps.
-        cold_start_probability: that a request finds the main model asleep.
+        cold_start_probability: that a request finds the main model asleep, or still starting.
     """
 
     ttft_seconds: float
@@ -80,6 +82,10 @@ class Estimate:
     ttft_terms: Mapping[str, float]
     tpot_terms: Mapping[str, float]
     profile: str
+
+    def under(self, billing: Billing) -> CostEstimate:
+        """The cost under one way of billing."""
+        return self.busy if billing is Billing.BUSY else self.awake
 
     def to_mapping(self) -> dict[str, Any]:
         """As JSON-able keys and values."""

@@ -2,6 +2,7 @@
 
 The search is exact. The paper walks a tree of clusters; with one vector per prompt the whole
 history is one matrix-vector product, and the tree's approximation buys nothing at these sizes.
+Better forecasters than this, the paper's own, are in `forecasting`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remoe_planner.activation_history import ActivationHistory
+from remoe_planner.forecasting.divergences import layer_divergences
+from remoe_planner.forecasting.kinship import Judged, Kinship, fit_kinship
+
+_DEFAULT_TEMPERATURE = 0.02
+_LEAST_FITTED = 32
+_JUDGED = 200
 
 
 class Basis(StrEnum):
@@ -30,18 +37,19 @@ class SearchKnobs:
     Attributes:
         alpha: prompts taken, the nearest ones (the paper's 15).
         temperature: of the softmax over their cosines (the paper states none); small trusts the
-            nearest alone, large weighs all alike.
+            nearest alone, large weighs all alike. None: fitted on the history, each prompt left
+            out; 0.02 while that is short, about what was fitted on real routing.
         min_similarity: cosine below which a prompt is no neighbor.
     """
 
     alpha: int = 15
-    temperature: float = 0.1
+    temperature: float | None = None
     min_similarity: float = 0.0
 
     def __post_init__(self) -> None:
         if self.alpha < 1:
             raise ValueError(f"alpha must be >= 1, got {self.alpha}")
-        if not self.temperature > 0:
+        if self.temperature is not None and not self.temperature > 0:
             raise ValueError(f"temperature must be > 0, got {self.temperature}")
         if not -1 <= self.min_similarity <= 1:
             raise ValueError(f"min_similarity must be in -1..1, got {self.min_similarity}")
@@ -72,6 +80,7 @@ class Forecaster:
         self._units = _unit_rows(history.vectors)
         self._known = np.any(self._units != 0, axis=1)
         self._frequencies = layer_frequencies(history.prefill)
+        self._temperature = self._knobs.temperature or self._fitted_temperature()
 
     def forecast(self, vector: NDArray[np.float32] | None) -> Forecast:
         """The expected spread of a prompt with this vector (`prompt_vector`).
@@ -87,12 +96,37 @@ class Forecaster:
         chosen, cosines = self._nearest(vector)
         if not len(chosen):
             return self._mean()
-        weights = np.exp((cosines - cosines.max()) / self._knobs.temperature)
+        weights = Kinship(temperature=self._temperature).weights(cosines)
         return Forecast(
-            frequencies=np.tensordot(weights / weights.sum(), self._frequencies[chosen], axes=1),
+            frequencies=np.tensordot(weights, self._frequencies[chosen], axes=1),
             basis=Basis.SIMILAR_PROMPTS,
             neighbors=len(chosen),
             similarity=float(cosines.max()),
+        )
+
+    def _fitted_temperature(self) -> float:
+        """The temperature under which past prompts are foretold best from all others."""
+        default = Kinship(temperature=_DEFAULT_TEMPERATURE)
+        if len(self._frequencies) < _LEAST_FITTED:
+            return default.temperature
+        rows = np.flatnonzero(self._known)
+        judged = rows[:: max(1, len(rows) // _JUDGED)]
+        past = (found for row in judged if (found := self._left_out(row)))
+        return fit_kinship(past, fallback=default, shares=(1.0,)).temperature
+
+    def _left_out(self, row: np.intp) -> Judged | None:
+        """A past prompt and its neighbors; copies of it, which would give it away, left out."""
+        actual = self._frequencies[row]
+        chosen, cosines = self._nearest(self._units[row])
+        others = np.any(self._frequencies[chosen] != actual, axis=(1, 2))
+        if not others.any():
+            return None
+        return Judged(
+            cosines=cosines[others],
+            deviations=self._frequencies[chosen[others]],
+            losses=lambda said: layer_divergences(said, np.broadcast_to(actual, said.shape)).mean(
+                axis=-1
+            ),
         )
 
     def _nearest(

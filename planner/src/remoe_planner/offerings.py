@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from remoe_planner.billing import Billing
 from remoe_planner.memory import GIB, MIB, MemoryModel
 from remoe_planner.prices import DEFAULT_PRICES, Prices
-
-
-class Billing(StrEnum):
-    """When a part's memory is paid for."""
-
-    BUSY = "busy"
-    """While it computes, as the paper has it and function platforms bill."""
-
-    AWAKE = "awake"
-    """From start to stop, keep-alive included, as pods and processes are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from remoe_functions.gateway.account import Account
 from remoe_functions.gateway.admission import Admission
 from remoe_functions.gateway.draining import Drain
 from remoe_functions.gateway.errors import GatewayError
+from remoe_functions.gateway.foresight import Foresight
 from remoe_functions.gateway.generation import Generation
 from remoe_functions.gateway.job import Job
 from remoe_functions.gateway.ledger import Ledger
@@ -64,6 +65,7 @@ class Completion:
         self._service = service
         self._house = house
         self._watch = Stopwatch()
+        self._foresight: Foresight | None = None
         self._ledger = Ledger(
             request_id, key=key, model=service.model.name, metrics=service.metrics
         )
@@ -93,17 +95,17 @@ class Completion:
             self._ledger.ended(outcome, self._watch)
 
     async def _served(self, emit: Emit) -> Summary:
-        forecast = asyncio.create_task(self._service.prepare(self._jobs))
-        try:
-            before = self._service.function_wakes()
-            await self._service.door.reach()
-            self._watch.held()
-            with self._service.metrics.running.track_inprogress():
-                generations = await self._generate(emit)
-            forecast_names = await forecast
-        finally:
-            forecast.cancel()
-        return self._summary(generations, forecast_names, self._service.woken_since(before))
+        foresight = self._foresight = self._service.foresee(self._jobs)
+        before = self._service.function_wakes()
+        if foresight is not None:
+            foresight.begin()
+        await self._service.door.reach()
+        self._watch.held()
+        with self._service.metrics.running.track_inprogress():
+            generations = await self._generate(emit)
+        if foresight is not None:
+            await foresight.settled()
+        return self._summary(generations, self._service.woken_since(before))
 
     async def _generate(self, emit: Emit) -> list[tuple[Generation, Account]]:
         try:
@@ -117,7 +119,7 @@ class Completion:
         return [task.result() for task in tasks]
 
     async def _choice(self, index: int, job: Job, emit: Emit) -> tuple[Generation, Account]:
-        generation = self._service.generation(job)
+        generation = self._service.generation(job, self._foresight)
         transcript = Transcript(
             self.model.tokenizer, stops=job.stops, stop_token_ids=job.stop_token_ids
         )
@@ -135,6 +137,8 @@ class Completion:
                 await generation.settle(lines)
         await emit(index, transcript.end(generation.finish or "stop"))
         self._ledger.choice(transcript.end_reason)
+        if self._foresight is not None and not generation.resumed:
+            self._foresight.answered(job.prompt, generation.usage)
         account = Account.of_choice(
             generation.usage, wall_seconds=wall_seconds, tokens=len(generation.generated)
         )
@@ -143,9 +147,9 @@ class Completion:
     def _summary(
         self,
         choices: list[tuple[Generation, Account]],
-        forecast: tuple[str, ...] | None,
         woken: tuple[str, ...],
     ) -> Summary:
+        foresight = self._foresight
         account = Account.total(account for _, account in choices)
         return Summary(
             prompt_tokens=self._prompt_tokens,
@@ -156,7 +160,8 @@ class Completion:
             held_seconds=self._watch.held_seconds,
             elapsed_seconds=self._watch.elapsed_seconds,
             seconds_per_token=self._watch.seconds_per_token,
-            functions_forecast=forecast,
+            functions_forecast=None if foresight is None else foresight.functions,
+            forecast=None if foresight is None else foresight.summary,
             functions_woken=woken,
             resumed=sum(generation.resumed for generation, _ in choices),
         )

@@ -16,16 +16,22 @@ from remoe_functions.gateway.admission import Admission
 from remoe_functions.gateway.app import build_app
 from remoe_functions.gateway.cold_starts import ColdStarts
 from remoe_functions.gateway.completion import House
-from remoe_functions.gateway.config import ConfigError, GatewayConfig, ModelConfig
+from remoe_functions.gateway.config import (
+    ConfigError,
+    GatewayConfig,
+    ModelConfig,
+    read_profile,
+)
 from remoe_functions.gateway.draining import Drain
-from remoe_functions.gateway.forecasting import FunctionForecast
-from remoe_functions.gateway.function_waking import FunctionWaker
+from remoe_functions.gateway.forecast_upkeep import Forecasting
+from remoe_functions.gateway.function_waking import FunctionWaker, WakeEconomy
 from remoe_functions.gateway.keys import KeyRing
 from remoe_functions.gateway.main_client import MainClient
 from remoe_functions.gateway.metrics import Metrics
 from remoe_functions.gateway.model_service import ModelService
 from remoe_functions.gateway.parts import PartsView
 from remoe_functions.gateway.patience import Patience
+from remoe_functions.gateway.plan_watch import PlanTerms, PlanWatch
 from remoe_functions.gateway.served_model import ServedModel
 from remoe_functions.gateway.services import Services
 from remoe_functions.gateway.standing_cost import BilledModel, StandingCost
@@ -102,6 +108,7 @@ class _Workshop:
     def service(self, model: ModelConfig) -> ModelService:
         served, limits = ServedModel.open(model), self.config.limits
         metrics = self.metrics.of(model.name)
+        economy = self._economy(model, served)
         return ModelService(
             model=served,
             door=MainDoor(
@@ -111,8 +118,15 @@ class _Workshop:
                 knobs=DoorKnobs(max_held=limits.max_held, wait_seconds=limits.held_wait_seconds),
                 metrics=metrics,
             ),
-            waker=FunctionWaker(runtime=self.runtime, parts=self.parts, metrics=metrics),
-            forecast=FunctionForecast.open(model, served.plan, self.config.forecast),
+            waker=FunctionWaker(
+                runtime=self.runtime,
+                parts=self.parts,
+                metrics=metrics,
+                economy=economy,
+            ),
+            forecasting=Forecasting.open(
+                model, served, self.config.forecast, metrics, _plan_watch(model, economy)
+            ),
             client=self.client,
             parts=self.parts,
             metrics=metrics,
@@ -120,6 +134,28 @@ class _Workshop:
                 wait_seconds=limits.held_wait_seconds, max_resumes=limits.max_resumes
             ),
         )
+
+    def _economy(self, model: ModelConfig, served: ServedModel) -> WakeEconomy:
+        return WakeEconomy(
+            plan=served.plan,
+            prices=Prices(**self.config.prices.model_dump()),
+            main_part=model.main_part,
+            profile=None if model.profile is None else read_profile(model.profile),
+        )
+
+
+def _plan_watch(model: ModelConfig, economy: WakeEconomy) -> PlanWatch | None:
+    """Of a model on a machine that is known; without times no plan can be weighed."""
+    if economy.profile is None:
+        return None
+    return PlanWatch(
+        PlanTerms(
+            plan=economy.plan,
+            profile=economy.profile,
+            prices=economy.prices,
+            main_keep_alive_seconds=model.main_keep_alive_seconds,
+        )
+    )
 
 
 class _Beside:
@@ -131,7 +167,7 @@ class _Beside:
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[None]:
-        forecasts = (s.forecast for s in self._services.models.values())
+        forecasts = (s.forecasting for s in self._services.models.values())
         work = [self._services.parts.run(), *(f.run() for f in forecasts if f is not None)]
         tasks = [asyncio.create_task(job) for job in work]
         try:

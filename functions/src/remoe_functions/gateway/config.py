@@ -10,6 +10,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from remoe_planner.hardware.profile import HardwareProfile
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -30,6 +32,7 @@ class PricesConfig(_Section):
 
     main_gib_second: Price = 0.000_016_667
     function_gib_second: Price = 0.000_016_667
+    gpu_gib_second: Price = 0.0
     call: Price = 0.0
     currency: str = Field(default="USD", min_length=1, max_length=16)
 
@@ -42,7 +45,10 @@ class ModelConfig(_Section):
         directory: the Hugging Face checkpoint folder (config, tokenizer, embedding table).
         plan: the plan's JSON file.
         history: the activation history's folder, read for forecasts; None: no forecasts.
+        profile: a hardware profile's JSON file, from which it is told what wakes are worth, and
+            whether another plan would pay; None: the first is learned, the second is not told.
         main_part: the runtime's name of the main model's part.
+        main_keep_alive_seconds: how long it stays when idle; None: for ever.
         main_url: a fixed address of main, for runs by hand without a runtime; all models or none.
         max_context: tokens of prompt and answer together, as main was told; None: as config.json
             says, up to main's own default.
@@ -52,7 +58,9 @@ class ModelConfig(_Section):
     directory: Path
     plan: Path
     history: Path | None = None
+    profile: Path | None = None
     main_part: Name = "main"
+    main_keep_alive_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     main_url: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
     max_context: int | None = Field(default=None, ge=1)
 
@@ -63,14 +71,25 @@ class ForecastConfig(_Section):
     Attributes:
         enabled: False wakes functions only when main calls them.
         neighbors: similar prompts that vote (alpha of the paper's 1.6).
-        threshold: a function is woken when the chance that the prompt needs it is at least this.
+        threshold: a function is forecast when the chance that the request needs it is at least
+            this; which of them are woken is a matter of what that saves and costs.
         history_refresh_seconds: how often the history on disk is read again.
+        learn: False counts and fits nothing more: forecasts rest on what was saved and recorded.
+        table_bytes: memory for what is learned of tokens in their context.
+        recent_bytes: memory for the latest prompts, which a fit is made from.
+        save_seconds: how often what was learned is saved, beside every fit and the end.
+        replan_seconds: how often it is asked whether another plan would pay.
     """
 
     enabled: bool = True
     neighbors: int = Field(default=15, ge=1, le=1000)
     threshold: float = Field(default=0.5, ge=0, le=1)
     history_refresh_seconds: Seconds = 30.0
+    learn: bool = True
+    table_bytes: int = Field(default=256 << 20, ge=1 << 20)
+    recent_bytes: int = Field(default=64 << 20, ge=1 << 20)
+    save_seconds: Seconds = 300.0
+    replan_seconds: Seconds = 300.0
 
 
 class LimitsConfig(_Section):
@@ -144,6 +163,18 @@ class GatewayConfig(_Section):
             raise ConfigError(f"cannot read {path}: {error.strerror}") from error
         except ValidationError as error:
             raise ConfigError(f"{path}: {_in_one_line(error)}") from error
+
+
+def read_profile(path: Path) -> HardwareProfile:
+    """The hardware profile in a file.
+
+    Raises:
+        ConfigError: unreadable, or no profile; one readable line.
+    """
+    try:
+        return HardwareProfile.from_json(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the hardware profile {path}: {error}") from error
 
 
 def _in_one_line(error: ValidationError) -> str:

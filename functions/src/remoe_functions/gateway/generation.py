@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any
 
@@ -43,7 +43,19 @@ class Generation:
         client: MainClient,
         metrics: ModelMetrics,
         patience: Patience,
+        on_prefilled: Callable[[tuple[int, ...], object], None] | None = None,
     ) -> None:
+        """A job to run.
+
+        Args:
+            job: what to run.
+            door: the way to a main that is ready.
+            client: speaks to it.
+            metrics: where resumed answers are counted.
+            patience: how often and how long to try.
+            on_prefilled: told the prompt and where main says it went, as often as main says it.
+        """
+        self._on_prefilled = on_prefilled
         self.job = job
         self.generated: list[int] = []
         self.resumed = 0
@@ -95,11 +107,19 @@ class Generation:
             lines = await self._open(stack)
             async for line in lines:
                 self.usage = line.get("usage", self.usage)
+                if "prefill" in line:
+                    self._told(line["prefill"])
+                    continue
                 if "finish" in line:
                     self.finish = line["finish"]
                     return
                 self.generated.append(int(line["token"]))
                 yield line
+
+    def _told(self, body: object) -> None:
+        # A resumed attempt computes the answer so far as prompt: that tells nothing of the prompt.
+        if self._on_prefilled is not None and not self.resumed:
+            self._on_prefilled(self.job.prompt, body)
 
     async def _open(self, stack: AsyncExitStack) -> AsyncGenerator[Line]:
         """Reach main and hand the job over; a main just put to sleep is woken and tried again."""

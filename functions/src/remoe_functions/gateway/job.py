@@ -43,6 +43,7 @@ class Job:
         max_tokens: tokens of the answer at most.
         stop_token_ids: tokens that end the answer.
         stops: strings that end it; the gateway looks for them, main never sees them.
+        report_routing: main tells where the tokens went.
     """
 
     request_id: str
@@ -51,6 +52,7 @@ class Job:
     sampling: Sampling
     stop_token_ids: tuple[int, ...] = ()
     stops: tuple[str, ...] = ()
+    report_routing: bool = False
 
     def is_over(self, generated: Sequence[int]) -> str | None:
         """Why an answer of these tokens is complete ("stop", "length"), or None."""
@@ -75,4 +77,5 @@ class Job:
             "ignore_eos": sampling.ignore_eos,
             "frequency_penalty": sampling.frequency_penalty,
             "presence_penalty": sampling.presence_penalty,
+            "report_routing": self.report_routing,
         }

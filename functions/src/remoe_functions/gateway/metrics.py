@@ -12,6 +12,8 @@ TTFT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10,
 TOKEN_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5)
 REQUEST_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 240, 480, 960)
 SHARE_BUCKETS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+DIVERGENCE_BUCKETS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.3, 0.5, 1)
+FORECAST_BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.5)
 
 _MODEL = ("model_name",)
 
@@ -21,6 +23,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._add_forecasts()
         self.ttft = self._histogram(
             "vllm:time_to_first_token_seconds", "From arrival to the first token.", TTFT_BUCKETS
         )
@@ -49,6 +52,12 @@ class Metrics:
             "remoe:requests", "Requests by key name and outcome.", "key", "outcome"
         )
         self.wakes = self._counter("remoe:wakes", "Wakes the gateway asked for.", "part")
+        self.wakes_judged = self._counter(
+            "remoe:wakes_judged", "Functions woken for a request, by whether it used them.", "used"
+        )
+        self.functions_needed = self._counter(
+            "remoe:functions_needed", "Functions a request used, by how it found them.", "found"
+        )
         self.resumes = self._counter("remoe:resumes", "Answers carried over main's death.")
         self.held_seconds = self._histogram(
             "remoe:held_seconds", "Waiting for the model to wake and load.", REQUEST_BUCKETS
@@ -71,6 +80,62 @@ class Metrics:
         )
         self.cost = self._counter(
             "remoe:request_cost", "What requests were billed.", "component", "currency"
+        )
+
+    def _add_forecasts(self) -> None:
+        """How forecasts turned out, what they cost, and what a plan after them would save."""
+        self.forecasts = self._counter(
+            "remoe:forecasts", "Forecasts by what they rested on.", "basis"
+        )
+        self.forecast_divergence = Histogram(
+            "remoe:forecast_divergence",
+            "Jensen-Shannon divergence (bits) from forecast to what the prompt's tokens did.",
+            (*_MODEL, "basis"),
+            buckets=DIVERGENCE_BUCKETS,
+            registry=self.registry,
+        )
+        self.forecast_expected = self._histogram(
+            "remoe:forecast_expected_divergence",
+            "The divergence that forecasts expected of themselves.",
+            DIVERGENCE_BUCKETS,
+        )
+        self.forecast_mean_divergence = self._histogram(
+            "remoe:forecast_mean_divergence",
+            "The divergence that the mean of history would have had.",
+            DIVERGENCE_BUCKETS,
+        )
+        self.answer_divergence = self._histogram(
+            "remoe:forecast_answer_divergence",
+            "Divergence from the forecast after prefill to what the answer's tokens did.",
+            DIVERGENCE_BUCKETS,
+        )
+        self.forecast_seconds = self._histogram(
+            "remoe:forecast_seconds", "Time to make a forecast.", FORECAST_BUCKETS
+        )
+        self.forecast_drift = self._gauge(
+            "remoe:forecast_drift", "Divergence found over divergence expected, of late."
+        )
+        self.forecast_learned = self._gauge(
+            "remoe:forecast_learned_prompts", "Distinct prompts that were learned from."
+        )
+        self.forecast_fit_due = self._gauge(
+            "remoe:forecast_fit_due", "1 while enough was learned that a fit is worth its time."
+        )
+        self.forecast_bytes = self._gauge(
+            "remoe:forecast_state_bytes", "Memory of what was learned."
+        )
+        self.forecast_fits = self._counter(
+            "remoe:forecast_fits", "Fits of the forecaster by outcome.", "outcome"
+        )
+        self.forecast_fit_seconds = self._gauge(
+            "remoe:forecast_fit_seconds", "How long the last fit took."
+        )
+        self.forecast_unlearned = self._counter(
+            "remoe:forecast_unlearned", "Prompts that could not be learned from in time."
+        )
+        self.replan_saving = self._gauge(
+            "remoe:replan_saving_per_hour",
+            "What a new plan would save, where that pays for the change; else 0.",
         )
 
     def of(self, model_name: str) -> ModelMetrics:
@@ -106,6 +171,26 @@ class ModelMetrics:
         self.held_seconds = families.held_seconds.labels(model_name)
         self.forecast_recall = families.forecast_recall.labels(model_name)
         self.forecast_precision = families.forecast_precision.labels(model_name)
+        self.forecast_expected = families.forecast_expected.labels(model_name)
+        self.forecast_mean_divergence = families.forecast_mean_divergence.labels(model_name)
+        self.answer_divergence = families.answer_divergence.labels(model_name)
+        self.forecast_seconds = families.forecast_seconds.labels(model_name)
+        self.forecast_drift = families.forecast_drift.labels(model_name)
+        self.forecast_learned = families.forecast_learned.labels(model_name)
+        self.forecast_fit_due = families.forecast_fit_due.labels(model_name)
+        self.forecast_bytes = families.forecast_bytes.labels(model_name)
+        self.forecast_fit_seconds = families.forecast_fit_seconds.labels(model_name)
+        self.forecast_unlearned = families.forecast_unlearned.labels(model_name)
+        self.replan_saving = families.replan_saving.labels(model_name)
+
+    def foretold(self, basis: str) -> None:
+        self._families.forecasts.labels(self._name, basis).inc()
+
+    def diverged(self, basis: str, divergence: float) -> None:
+        self._families.forecast_divergence.labels(self._name, basis).observe(divergence)
+
+    def fitted(self, outcome: str) -> None:
+        self._families.forecast_fits.labels(self._name, outcome).inc()
 
     def finished(self, reason: str) -> None:
         self._families.success.labels(self._name, reason).inc()
@@ -115,6 +200,13 @@ class ModelMetrics:
 
     def woken(self, part: str) -> None:
         self._families.wakes.labels(self._name, part).inc()
+
+    def wake_judged(self, *, used: bool) -> None:
+        self._families.wakes_judged.labels(self._name, "yes" if used else "no").inc()
+
+    def function_needed(self, found: str) -> None:
+        """Found is awake, woken (for this request) or asleep."""
+        self._families.functions_needed.labels(self._name, found).inc()
 
     def placed(self, placement: str, assignments: int) -> None:
         self._families.assignments.labels(self._name, placement).inc(assignments)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from remoe_functions.gateway.forecasting import FunctionForecast
+from remoe_functions.gateway.forecast_upkeep import Forecasting
+from remoe_functions.gateway.foresight import Foresight
 from remoe_functions.gateway.function_waking import FunctionWaker
 from remoe_functions.gateway.generation import Generation
 from remoe_functions.gateway.job import Job
@@ -18,8 +17,6 @@ from remoe_functions.gateway.patience import Patience
 from remoe_functions.gateway.served_model import ServedModel
 from remoe_functions.gateway.waking import MainDoor
 
-_logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelService:
@@ -28,41 +25,28 @@ class ModelService:
     model: ServedModel
     door: MainDoor
     waker: FunctionWaker
-    forecast: FunctionForecast | None
+    forecasting: Forecasting | None
     client: MainClient
     parts: PartsView
     metrics: ModelMetrics
     patience: Patience
 
-    def generation(self, job: Job) -> Generation:
+    def generation(self, job: Job, foresight: Foresight | None = None) -> Generation:
+        """A job's run; main is asked where its tokens go if there is foresight."""
         return Generation(
-            job,
+            job if foresight is None else replace(job, report_routing=True),
             door=self.door,
             client=self.client,
             metrics=self.metrics,
             patience=self.patience,
+            on_prefilled=None if foresight is None else foresight.prefilled,
         )
 
-    async def prepare(self, jobs: tuple[Job, ...]) -> tuple[str, ...] | None:
-        """Forecast the functions that the jobs' prompts need and begin to wake them.
-
-        Returns their names, or None where history tells nothing. Never raises on trouble with
-        the forecast: a request is served without it.
-        """
-        if self.forecast is None:
+    def foresee(self, jobs: tuple[Job, ...]) -> Foresight | None:
+        """The forecasts of a request's prompts; None where the model has none."""
+        if self.forecasting is None:
             return None
-        prompts = {job.prompt: job.max_tokens for job in jobs}
-        found: list[tuple[str, ...]] = []
-        for prompt, max_tokens in prompts.items():
-            try:
-                names = await asyncio.to_thread(self.forecast.functions_for, prompt, max_tokens)
-            except Exception:
-                _logger.exception("no forecast for a prompt")
-                continue
-            if names is not None:
-                found.append(names)
-                self.waker.begin(names)
-        return tuple(dict.fromkeys(name for names in found for name in names)) if found else None
+        return Foresight(jobs, forecasting=self.forecasting, waker=self.waker, metrics=self.metrics)
 
     def function_wakes(self) -> Mapping[str, int]:
         """How often each of the plan's functions was woken so far."""

@@ -89,13 +89,15 @@ class StandingCost(Collector):
 
     def _hourly(self, model: BilledModel, there: Mapping[str, PartStatus]) -> float:
         return _HOUR_SECONDS * sum(
-            len(part.replicas) * model.memory_gib[name] * self._price(model, name)
-            for name, part in there.items()
+            len(part.replicas) * self._replica_second(model, name) for name, part in there.items()
         )
 
-    def _price(self, model: BilledModel, part: str) -> float:
-        is_main = part == model.main_part
-        return self._prices.main_gib_second if is_main else self._prices.function_gib_second
+    def _replica_second(self, model: BilledModel, part: str) -> float:
+        """The price of one replica of a part for a second."""
+        if part != model.main_part:
+            return model.memory_gib[part] * self._prices.function_gib_second
+        gpu = model.plan.main_gpu_bytes / GIB * self._prices.gpu_gib_second
+        return model.memory_gib[part] * self._prices.main_gib_second + gpu
 
     def _per_million(self, model: BilledModel) -> float:
         tokens = _total(self._metrics.generation_tokens, model_name=model.name)

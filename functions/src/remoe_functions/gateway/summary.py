@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ class Summary:
         functions_forecast: functions its prompt was forecast to need; None without a forecast.
         functions_woken: functions that slept when it came and were woken while it ran.
         resumed: times an answer was carried over main's death.
+        forecast: what the forecast rested on, how far off it was expected to be and was; None
+            without one.
     """
 
     prompt_tokens: int
@@ -30,6 +33,7 @@ class Summary:
     functions_forecast: tuple[str, ...] | None
     functions_woken: tuple[str, ...]
     resumed: int
+    forecast: Mapping[str, Any] | None = None
 
     @property
     def usage(self) -> dict[str, Any]:
@@ -62,6 +66,7 @@ class Summary:
             "complete": account.complete,
             "functions_woken": list(self.functions_woken),
             "functions_forecast": list(self.functions_forecast or ()),
+            "forecast": None if self.forecast is None else dict(self.forecast),
             "functions": {name: dict(use) for name, use in account.functions.items()},
             "placements": dict(account.placements),
             "layers": [list(layer) for layer in account.layers],

@@ -69,6 +69,11 @@ class Tokenizer:
         found = self._backend.token_to_id(token)
         return None if found is None else int(found)
 
+    def spellings(self, size: int) -> list[str]:
+        """How the tokens 0 to size - 1 are written; a token without a spelling is like no other."""
+        found = (self._backend.id_to_token(token) for token in range(size))
+        return [f"\0{i}" if form is None else str(form) for i, form in enumerate(found)]
+
     def bytes_of(self, token: int) -> bytes:
         """The bytes one token stands for, as logprobs show them; empty for an unknown id."""
         form = self._backend.id_to_token(token)

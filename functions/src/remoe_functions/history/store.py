@@ -14,7 +14,7 @@ from pathlib import Path
 from remoe_functions.history.frames import HEADER_BYTES
 from remoe_functions.history.segment import Segment, SegmentName, list_segments, revision_key
 
-_SEGMENTS = 8  # in a full store: dropping the oldest forgets an eighth
+SEGMENTS = 8  # in a full store: dropping the oldest forgets an eighth
 
 
 class SegmentStore:
@@ -26,8 +26,8 @@ class SegmentStore:
         self._max_bytes = max_bytes
         self._current: Segment | None = None
 
-    def append(self, payload: bytes) -> None:
-        """Add a record, dropping the oldest ones where it would not fit.
+    def append(self, payload: bytes) -> int:
+        """Add a record, dropping the oldest ones where it would not fit; the segment's number.
 
         Raises:
             OSError: the disk refused; the store can be used again.
@@ -37,7 +37,9 @@ class SegmentStore:
         if needed > self._max_bytes:
             raise ValueError(f"a record of {needed} bytes exceeds the bound of {self._max_bytes}")
         try:
-            self._segment_for(needed).append(payload)
+            segment = self._segment_for(needed)
+            segment.append(payload)
+            return segment.name.number
         except OSError:
             self.close()
             raise
@@ -49,7 +51,7 @@ class SegmentStore:
 
     def _segment_for(self, needed: int) -> Segment:
         current = self._current or self._open_newest()
-        if current.size and current.size + needed > self._max_bytes // _SEGMENTS:
+        if current.size and current.size + needed > self._max_bytes // SEGMENTS:
             self.close()
             current = self._create(current.name.number + 1)
         self._current = current

@@ -28,13 +28,13 @@ def sample_prompts() -> tuple[Prompt, ...]:
 
 
 def read_prompts(path: Path) -> tuple[Prompt, ...]:
-    """Prompts from a file: one text a line, or, for `.jsonl`, one object with `text` a line.
+    """Prompts from a file: one text a line, or, for `.jsonl`, an object with `text` or `prompt`.
 
     Raises:
         PromptFileError: the file cannot be read, has no prompts, or a line has another form.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")  # JSON may hold other line separators
     except (OSError, UnicodeDecodeError) as error:
         raise PromptFileError(f"cannot read {path}: {error}") from error
     read = _from_json if path.suffix == ".jsonl" else _from_text
@@ -53,7 +53,7 @@ def _from_text(path: Path, number: int, line: str) -> Prompt:  # noqa: ARG001 - 
 def _from_json(path: Path, number: int, line: str) -> Prompt:
     try:
         entry = json.loads(line)
-        text = entry["text"]
+        text = entry["prompt"] if "prompt" in entry else entry["text"]
         kind = entry.get("kind", "given")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PromptFileError(

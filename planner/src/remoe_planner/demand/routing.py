@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from remoe_planner.activation_history import ActivationHistory
 from remoe_planner.architecture import Architecture
-from remoe_planner.forecast import layer_frequencies
+from remoe_planner.demand.shrinkage import shrunk_shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,6 +28,9 @@ class Routing:
     decode: NDArray[np.float64]
     samples: NDArray[np.uint32]
     sample_tokens: NDArray[np.uint32]
+    _visits: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("prefill", "decode"):
@@ -50,14 +53,14 @@ class Routing:
     def of(cls, history: ActivationHistory) -> Routing:
         """From recorded requests; even where there are none.
 
-        Each phase's shares are those of all its recorded assignments; a phase that was never
-        recorded takes the other's.
+        Each phase's shares are those of all its recorded assignments, drawn towards even ones
+        where few requests were recorded (`shrinkage`); a phase that was never recorded takes the
+        other's.
         """
-        prefill = history.prefill.sum(axis=0, dtype=np.float64)
-        decode = history.decode.sum(axis=0, dtype=np.float64)
+        prefill, decode = history.prefill, history.decode
         return cls(
-            prefill=layer_frequencies(prefill if prefill.any() else decode),
-            decode=layer_frequencies(decode if decode.any() else prefill),
+            prefill=shrunk_shares(prefill if prefill.any() else decode),
+            decode=shrunk_shares(decode if decode.any() else prefill),
             samples=history.prefill + history.decode,
             sample_tokens=history.prompt_tokens + history.decode_tokens,
         )
@@ -66,6 +69,17 @@ class Routing:
     def even(cls, architecture: Architecture) -> Routing:
         """Every expert as often as any other."""
         return cls.of(ActivationHistory.empty(architecture.shape, architecture.hidden_size))
+
+    def visits(self, top_k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probability that a prompt token, and a generated one, visits each expert (`inclusion`).
+
+        Computed once; both [layers, experts].
+        """
+        found = self._visits.get(top_k)
+        if found is None:
+            found = inclusion(self.prefill, top_k), inclusion(self.decode, top_k)
+            self._visits[top_k] = found
+        return found
 
     @property
     def shape(self) -> tuple[int, int]:

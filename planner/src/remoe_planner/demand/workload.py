@@ -29,9 +29,9 @@ class Workload:
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "output_tokens"):
             typical, longest = getattr(self, name), getattr(self, f"max_{name}")
-            if typical < 1:
+            if not typical >= 1:
                 raise ValueError(f"workload: {name} must be >= 1, got {typical}")
-            if longest < typical:
+            if not longest >= typical:
                 raise ValueError(
                     f"workload: max_{name} must be >= {name} ({typical}), got {longest}"
                 )

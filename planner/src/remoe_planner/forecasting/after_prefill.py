@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from remoe_planner.forecasting.divergences import layer_divergences
 from remoe_planner.forecasting.outlook import Basis, Outlook, distribution
 
-_GRID = np.geomspace(1, 4096, 25)
+# Up to where the counts of a long prompt no longer matter: some answers go their own way.
+_GRID = np.geomspace(1, 2**20, 41)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

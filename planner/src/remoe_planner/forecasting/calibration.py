@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,17 @@ _ROUNDS = 25
 _MIDDLE_HALF = 1.349  # of a normal distribution, in standard deviations
 
 
+class Signs(Protocol):
+    """What a forecast stood on, as numbers."""
+
+    @property
+    def signs(self) -> tuple[float, ...]:
+        """What the expected divergence is a log-linear function of; the first is 1."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
-    """What a forecast stood on.
+    """What a forecast from tokens stood on.
 
     Attributes:
         tokens: length of the prompt.
@@ -43,12 +51,12 @@ class Support:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration:
-    """A log-normal model of the divergence: coefficients of `Support.signs`, and its spread."""
+    """A log-normal model of the divergence: coefficients of `signs`, and its spread."""
 
     coefficients: NDArray[np.float64]
     log_spread: float
 
-    def trust(self, support: Support) -> Trust:
+    def trust(self, support: Signs) -> Trust:
         center = float(np.dot(support.signs, self.coefficients))
         expected = float(np.exp(center + self.log_spread**2 / 2))
         return Trust(expected_divergence=min(1.0, expected), log_spread=self.log_spread)
@@ -61,7 +69,7 @@ class Calibration:
         return cls(coefficients=arrays["coefficients"], log_spread=float(arrays["log_spread"]))
 
 
-def fit_calibration(supports: list[Support], divergences: NDArray[np.float64]) -> Calibration:
+def fit_calibration(supports: Sequence[Signs], divergences: NDArray[np.float64]) -> Calibration:
     """Quasi-Poisson regression of the divergences [prompts]: unbiased in bits, not in logarithms.
 
     A few forecasts that hit by luck would bend a fit of the logarithms; the spread is taken from

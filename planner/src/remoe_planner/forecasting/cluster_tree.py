@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from remoe_planner.forecasting.similarity import top
+from remoe_planner.forecasting.similarity import Found, checked, top
 
 _ROUNDS = 8
 
@@ -44,18 +44,38 @@ class _Node:
 
 
 class ClusterTree:
-    """Unit vectors searched by walking down to one leaf."""
+    """Unit vectors searched by walking down to one leaf; a change plants the tree anew."""
 
     def __init__(self, units: NDArray[np.float32], knobs: TreeKnobs | None = None) -> None:
-        self._units = units
+        self._units = np.array(units, np.float32)
+        self._present = np.ones(len(units), np.bool_)
         self._knobs = knobs or TreeKnobs()
-        rng = np.random.default_rng(self._knobs.seed)
-        self._root = self._grown(0, np.arange(len(units)), rng)
+        self._root: _Node | None = self._planted()
 
-    def nearest(
-        self, unit: NDArray[np.float32], alpha: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        path = self._path(unit)
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the vectors and of each level's row numbers."""
+        return self._units.nbytes + (self._bytes_under(self._root) if self._root else 0)
+
+    def put(self, row: int, unit: NDArray[np.float32]) -> None:
+        if not 0 <= row <= len(self._units):
+            raise ValueError(f"row must be in 0..{len(self._units)}, got {row}")
+        vector = checked(unit, self._units.shape[1])
+        if row == len(self._units):
+            self._units = np.concatenate([self._units, vector[None]])
+            self._present = np.append(self._present, True)
+        self._units[row], self._present[row] = vector, True
+        self._root = None
+
+    def remove(self, row: int) -> None:
+        if 0 <= row < len(self._units):
+            self._present[row] = False
+            self._root = None
+
+    def nearest(self, unit: NDArray[np.float32], alpha: int) -> Found:
+        if self._root is None:
+            self._root = self._planted()
+        path = self._path(self._root, checked(unit, self._units.shape[1]))
         rows = path[-1].rows
         for node in reversed(path):
             if len(rows) >= alpha:
@@ -63,8 +83,15 @@ class ClusterTree:
             rows = np.union1d(rows, node.rows)
         return top(self._units[rows] @ unit, rows, alpha)
 
-    def _path(self, unit: NDArray[np.float32]) -> list[_Node]:
-        path = [self._root]
+    def _planted(self) -> _Node:
+        rng = np.random.default_rng(self._knobs.seed)
+        return self._grown(0, np.flatnonzero(self._present), rng)
+
+    def _bytes_under(self, node: _Node) -> int:
+        return node.rows.nbytes + sum(self._bytes_under(child) for child in node.children)
+
+    def _path(self, root: _Node, unit: NDArray[np.float32]) -> list[_Node]:
+        path = [root]
         while path[-1].children:
             children = path[-1].children
             cosines = self._units[[child.medoid for child in children]] @ unit

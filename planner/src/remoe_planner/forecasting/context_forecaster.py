@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from remoe_planner.forecasting.context_estimate import estimate
 from remoe_planner.forecasting.context_keys import Context
-from remoe_planner.forecasting.context_model import ContextModel, part, unfitted_model
+from remoe_planner.forecasting.context_model import fitted_model, part, unfitted_model
 from remoe_planner.forecasting.fitting import Fit, FitKnobs, support_of
 from remoe_planner.forecasting.outlook import Basis, Outlook, uniform_outlook
 from remoe_planner.forecasting.reading import Reading, read
 from remoe_planner.forecasting.routed_prompt import Query, RoutedPrompt
 from remoe_planner.forecasting.shape import RoutingShape
 from remoe_planner.forecasting.tables import Tables
+
+_LEAST = 128
+_ROW_INDEX_BYTES, _SLOT_INDEX_BYTES = 120, 220
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +48,25 @@ class ContextKnobs:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if getattr(self, name) < 128:
-                raise ValueError(f"{name} must be >= 128, got {getattr(self, name)}")
+            if getattr(self, name) < _LEAST:
+                raise ValueError(f"{name} must be >= {_LEAST}, got {getattr(self, name)}")
+
+    @classmethod
+    def within(cls, shape: RoutingShape, nbytes: int) -> ContextKnobs:
+        """As many rows and slots as fit in so many bytes of memory, up to the defaults.
+
+        Half goes to the rows of counts, half to the slots. What Python's own index of keys takes,
+        about a hundred bytes a row and two hundred a slot, is counted in.
+        """
+        row_bytes = shape.cells + 4 * shape.layers + _ROW_INDEX_BYTES
+        slot_bytes = shape.picks * (1 if shape.experts <= 256 else 2) + _SLOT_INDEX_BYTES
+        rows, slots = nbytes // 4 // row_bytes, nbytes // 4 // slot_bytes
+        return cls(
+            words=int(np.clip(rows, _LEAST, cls().words)),
+            tokens=int(np.clip(rows, _LEAST, cls().tokens)),
+            pairs=int(np.clip(slots, _LEAST, cls().pairs)),
+            triples=int(np.clip(slots, _LEAST, cls().triples)),
+        )
 
     @property
     def capacities(self) -> dict[Context, int]:
@@ -130,20 +150,38 @@ class ContextForecaster:
             frequencies=sharp,
             basis=Basis.MEAN if reading.unknown >= 1 else Basis.CONTEXT,
             evidence=len(reading.positions) * (1 - reading.unknown),
+            known=1 - reading.unknown,
             trust=calibration.trust(support) if calibration and tokens else None,
             count_spread=self._model.count_spread,
         )
 
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """The state as plain arrays; no prompt among them."""
-        counted = {f"tables.{name}": array for name, array in self._tables.arrays().items()}
-        return counted | {f"model.{name}": array for name, array in self._model.arrays().items()}
+    def arrays(self, least_seen: int = 1) -> Mapping[str, NDArray[Any]]:
+        """The state as plain arrays; no prompt among them.
+
+        Args:
+            least_seen: pairs and triples of tokens that came less often are left out.
+        """
+        tables = self._tables.arrays(least_seen)
+        return {f"tables.{name}": array for name, array in tables.items()} | self.model_arrays()
+
+    def model_arrays(self) -> dict[str, NDArray[Any]]:
+        """What is fitted, as plain arrays."""
+        return {f"model.{name}": array for name, array in self._model.arrays().items()}
+
+    def adopt(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take what was fitted elsewhere (`model_arrays`); what was counted stays.
+
+        Raises:
+            KeyError, ValueError: the arrays are no model, or one of another shape.
+        """
+        self._model = fitted_model(part(arrays, "model"), self._shape)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become what `arrays` was taken from.
 
         Raises:
-            ValueError: the arrays are of another shape.
+            KeyError, ValueError: the arrays are no such state, or of another shape.
         """
+        model = fitted_model(part(arrays, "model"), self._shape)
         self._tables.restore(part(arrays, "tables"))
-        self._model = ContextModel.restored(part(arrays, "model"))
+        self._model = model

@@ -1,13 +1,17 @@
 """The contexts of a token, each as one 64-bit key: the table's names for what was seen before.
 
 A key is a hash: two contexts meet with odds of 1 in 2^64. Vocabularies are small enough to try
-every token, so whoever saves tables of keys gives a secret salt; without it no text is read back.
+every token, so every token has a code drawn from a secret salt (SHAKE-256), another one for each
+place in each context, and keys are made of sums of codes. Who has keys without the salt cannot
+read them; who knows what some of them stand for learns only what follows by adding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
+from hashlib import shake_256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +31,9 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _START = -1
+# Codes are drawn for so many ids; the rare id beyond is folded in.
+_MOST_CODES = 1 << 22
+_LEAST_CODES = 1 << 10
 
 
 def word_classes(spellings: Sequence[str]) -> NDArray[np.int64]:
@@ -53,19 +60,20 @@ def context_keys(
     before, earlier = _shifted(tokens, 1), _shifted(tokens, 2)
     return np.stack(
         [
-            _mix(salt, Context.WORD, _classes(tokens, words)),
-            _mix(salt, Context.TOKEN, tokens),
-            _mix(salt, Context.PAIR, tokens, before),
-            _mix(salt, Context.TRIPLE, tokens, before, earlier),
+            _codes(salt, Context.WORD, 0, _classes(tokens, words)),
+            _codes(salt, Context.TOKEN, 0, tokens),
+            _sum_of(salt, Context.PAIR, tokens, before),
+            _sum_of(salt, Context.TRIPLE, tokens, before, earlier),
         ]
     )
 
 
 def _classes(tokens: NDArray[np.int64], words: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    if words is None:
+    if words is None or not len(words):
         return tokens
     known = tokens < len(words)
-    return np.where(known, words[np.where(known, tokens, 0)], -2 - tokens)
+    beyond = int(words.max()) + 1 + tokens
+    return np.where(known, words[np.where(known, tokens, 0)], beyond)
 
 
 def _shifted(tokens: NDArray[np.int64], by: int) -> NDArray[np.int64]:
@@ -74,13 +82,28 @@ def _shifted(tokens: NDArray[np.int64], by: int) -> NDArray[np.int64]:
     return shifted
 
 
-def _mix(salt: int, context: Context, *ids: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """SplitMix64 over the ids, started from the salt and the kind of context."""
-    state = _stirred(np.full(len(ids[0]), salt, dtype=np.uint64), np.uint64(0))
-    state = _stirred(state, np.uint64(context + 1))
-    for values in ids:
-        state = _stirred(state, values.astype(np.uint64))
-    return state
+def _sum_of(salt: int, context: Context, *ids: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The key of several ids: the stirred sum of their codes, each place with codes of its own."""
+    total = np.zeros(len(ids[0]), np.uint64)
+    for place, values in enumerate(ids):
+        total += _codes(salt, context, place, values)
+    return _stirred(total, np.uint64(context))
+
+
+def _codes(salt: int, context: Context, place: int, ids: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The secret code of each id, from -1 up."""
+    shifted = ids.astype(np.int64) - _START
+    most = int(shifted.max(initial=0))
+    size = max(_LEAST_CODES, 1 << min(most, _MOST_CODES - 1).bit_length())
+    codes = _drawn(salt, int(context), place, size)[shifted % size]
+    return codes if most < size else _stirred(codes, (shifted // size).astype(np.uint64))
+
+
+@lru_cache(maxsize=64)
+def _drawn(salt: int, context: int, place: int, size: int) -> NDArray[np.uint64]:
+    """The first codes of one place; more of them begin with the same."""
+    seed = salt.to_bytes(8, "little") + bytes((context, place))
+    return np.frombuffer(shake_256(seed).digest(8 * size), "<u8").astype(np.uint64)
 
 
 def _stirred(

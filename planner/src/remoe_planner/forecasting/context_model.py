@@ -93,6 +93,27 @@ def unfitted_model(shape: RoutingShape) -> ContextModel:
     )
 
 
+def fitted_model(arrays: Mapping[str, NDArray[Any]], shape: RoutingShape) -> ContextModel:
+    """The model that `ContextModel.arrays` was taken from.
+
+    Raises:
+        KeyError, ValueError: the arrays are no model, or one of another shape.
+    """
+    model = ContextModel.restored(arrays)
+    rank = model.basis.shape[-1]
+    wanted = {
+        "strengths": (len(Context), shape.layers),
+        "basis": (shape.cells, rank),
+        "weights": (shape.layers, feature_count(rank), shape.experts),
+    }
+    for name, dimensions in wanted.items():
+        if getattr(model, name).shape != dimensions:
+            raise ValueError(f"{name} must be {dimensions}, got {getattr(model, name).shape}")
+    if model.sharpening.powers.shape != (shape.layers,):
+        raise ValueError(f"powers must be [{shape.layers}], got {model.sharpening.powers.shape}")
+    return model
+
+
 def part(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
     """The arrays under `name.`, by the rest of their names."""
     prefix = f"{name}."

@@ -13,13 +13,20 @@ from remoe_planner.forecasting.routed_prompt import Query, RoutedPrompt
 
 
 class Method(StrEnum):
-    """Ways to forecast, from the poorest to the best."""
+    """Ways to forecast, from the poorest to the best.
+
+    `TREE` is the paper's search as printed, `BRUTE_FORCE` its upper line: the same without the
+    tree. The rest is ours.
+    """
 
     UNIFORM = "uniform"
     MEAN = "mean"
     TREE = "tree"
+    BRUTE_FORCE = "brute force"
     NEIGHBORS = "neighbors"
+    VECTOR = "vector"
     CONTEXT = "context"
+    JOINT = "joint"
 
 
 class Forecaster(Protocol):

@@ -15,7 +15,9 @@ class Basis(StrEnum):
     """What a forecast rests on."""
 
     PROMPT = "true counts of the prompt"
+    JOINT = "tokens in context and the prompt's vector"
     CONTEXT = "tokens in context"
+    VECTOR = "the prompt's vector"
     SIMILAR_PROMPTS = "similar prompts"
     MEAN = "mean of history"
     UNIFORM = "uniform"
@@ -47,6 +49,7 @@ class Outlook:
         frequencies: [layers, experts], each row sums to 1 (the paper's S~).
         basis: what it rests on.
         evidence: past prompts or tokens that took part, in the unit of the basis.
+        known: share of the prompt's tokens seen before, None where no token was looked at.
         trust: how far it is expected to be off, None where that was never measured.
         count_spread: how counts stray from those expected, None where that was never measured.
     """
@@ -54,6 +57,7 @@ class Outlook:
     frequencies: NDArray[np.float64]
     basis: Basis
     evidence: float = 0.0
+    known: float | None = None
     trust: Trust | None = None
     count_spread: CountSpread | None = None
 

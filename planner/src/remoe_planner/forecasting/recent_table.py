@@ -7,7 +7,6 @@ ring overwrites the oldest of all. So old evidence goes by itself.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +30,7 @@ class RecentTable:
         self._capacity = capacity
         self._per_key = per_key
         self._next = 0
-        self._slots_of: dict[int, deque[int]] = {}
+        self._slots_of: dict[int, list[int]] = {}
         slots = min(capacity, _FIRST_SLOTS)
         self._keys = np.zeros(slots, np.uint64)
         self._used = np.zeros(slots, bool)
@@ -76,14 +75,17 @@ class RecentTable:
         """Forget the older half of each context's routings, all of one seen once."""
         for key, slots in list(self._slots_of.items()):
             for _ in range((len(slots) + 1) // 2):
-                self._used[slots.popleft()] = False
+                self._used[slots.pop(0)] = False
             if not slots:
                 del self._slots_of[key]
 
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """The slots in use, the oldest first."""
+    def arrays(self, least_seen: int = 1) -> Mapping[str, NDArray[Any]]:
+        """The slots in use, the oldest first; of contexts with at least so many slots."""
         order = np.roll(np.arange(len(self._keys)), -self._next)
         kept = order[self._used[order]]
+        if least_seen > 1:
+            _, place, times = np.unique(self._keys[kept], return_inverse=True, return_counts=True)
+            kept = kept[times[place] >= least_seen]
         return {"keys": self._keys[kept], "experts": self._experts[kept]}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -95,14 +97,24 @@ class RecentTable:
         experts = np.asarray(arrays["experts"])
         if experts.ndim != 2 or experts.shape[1] != self._shape.picks:
             raise ValueError(f"experts must be [slots, {self._shape.picks}], got {experts.shape}")
-        self._slots_of, self._next = {}, 0
-        self._used[:] = False
-        self.add(arrays["keys"], experts.astype(np.int64) + self._first_cell)
+        keys = np.asarray(arrays["keys"], np.uint64)
+        if keys.shape != experts.shape[:1] or (experts >= self._shape.experts).any():
+            raise ValueError(f"keys and experts must fit the shape, got {keys.shape} keys")
+        keys, experts = keys[-self._capacity :], experts[-self._capacity :]
+        held = len(keys)
+        while len(self._keys) < held:
+            self._grow()
+        self._keys[:held], self._experts[:held] = keys, experts
+        self._used[:held], self._used[held:] = True, False
+        self._next = held % self._capacity
+        self._slots_of = {}
+        for slot, key in enumerate(keys.tolist()):
+            self._slots_of.setdefault(key, []).append(slot)
 
     def _slot_for(self, key: int) -> int:
-        slots = self._slots_of.setdefault(key, deque())
+        slots = self._slots_of.setdefault(key, [])
         if len(slots) >= self._per_key:
-            slots.rotate(-1)
+            slots.append(slots.pop(0))
             return slots[-1]
         slot = self._free_slot()
         self._slots_of.setdefault(key, slots).append(slot)

@@ -102,12 +102,14 @@ class Tables:
             table.halve()
         self._halve_mean()
 
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Everything counted, as plain arrays."""
+    def arrays(self, least_seen: int = 1) -> Mapping[str, NDArray[Any]]:
+        """Everything counted, as plain arrays; of exact contexts those seen at least so often."""
+        counted = {context: table.arrays() for context, table in self._counted.items()}
+        recent = {context: table.arrays(least_seen) for context, table in self._recent.items()}
         tables = {
             f"{context.name.lower()}.{name}": array
-            for context, table in self._tables.items()
-            for name, array in table.arrays().items()
+            for context, found in {**counted, **recent}.items()
+            for name, array in found.items()
         }
         return {"hits": self._hits, "tokens": np.array(self._tokens), **tables}
 

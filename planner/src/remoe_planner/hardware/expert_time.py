@@ -45,12 +45,24 @@ class ExpertTime:
 
     def seconds(self, rows: ArrayLike, cores: ArrayLike) -> NDArray[np.float64]:
         """Seconds for these rows on these cores, of the shape that both broadcast to."""
-        asked, given = np.broadcast_arrays(np.asarray(rows, float), np.asarray(cores, float))
-        speeds = [1.0 / np.maximum(curve.at(asked), _TINY) for curve in self.curves]
+        # Curves are read at the rows as given: what they broadcast to can be much larger.
+        asked = np.asarray(rows, np.float64)
+        return np.asarray(np.where(asked > 0, self.seconds_at(self.speeds(asked), cores), 0.0))
+
+    def speeds(self, rows: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+        """One over the seconds of these rows, by every number of cores measured."""
+        asked = np.asarray(rows, np.float64)
+        return tuple(1.0 / np.maximum(curve.at(asked), _TINY) for curve in self.curves)
+
+    def seconds_at(
+        self, speeds: tuple[NDArray[np.float64], ...], cores: ArrayLike
+    ) -> NDArray[np.float64]:
+        """Seconds on these cores of rows whose `speeds` are known."""
+        given = np.asarray(cores, np.float64)
         speed = speeds[0] * np.minimum(given / self.cores[0], 1.0)
         for (low, high), (slow, fast) in zip(pairwise(self.cores), pairwise(speeds), strict=True):
             speed = speed + (fast - slow) * np.clip((given - low) / (high - low), 0.0, 1.0)
-        return np.asarray(np.where(asked > 0, 1.0 / np.maximum(speed, _TINY), 0.0), np.float64)
+        return np.asarray(1.0 / np.maximum(speed, _TINY))
 
 
 _TINY = 1e-30

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from remoe_planner.hardware.curve import Curve
 from remoe_planner.hardware.expert_time import ExpertTime
+from remoe_planner.memory import MemoryModel
 
 PROFILE_VERSION = 1
 
@@ -57,6 +58,29 @@ class StartTime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MainTime:
+    """The main model's times where it has other cores than a profile's main model.
+
+    Attributes:
+        module, step, local_expert: as in the profile.
+        context_seconds, prefill_context_seconds: as in the profile.
+        main_cores: cores it has.
+    """
+
+    module: Curve
+    step: Curve
+    local_expert: ExpertTime
+    main_cores: float
+    context_seconds: float = 0.0
+    prefill_context_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("context_seconds", "prefill_context_seconds"):
+            _check(f"alone: {name}", getattr(self, name))
+        _check("alone: main_cores", self.main_cores, positive=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HardwareProfile:
     """Times of one model's modules on one kind of machine.
 
@@ -68,8 +92,12 @@ class HardwareProfile:
         model: the model's name and revision that it was measured with, for people.
         module: one layer without its routed experts (attention, gate, shared experts), by rows
             computed together (tau_f).
-        context_seconds: more of the same for each row and each token of context before it.
-        step: what a pass takes outside of its layers, by rows: embedding, head, sampling, delivery.
+        context_seconds: more of the same in a decode step, for each row and each token of context
+            before it.
+        prefill_context_seconds: the same in a prompt, for each token before its row's chunk; less,
+            as a whole chunk reads the keys and values once.
+        step: what lies between two passes, by rows: sampling and delivery. No caller is billed for
+            it; embedding and head count with the layers.
         local_expert: one routed expert beside the main model.
         remote_expert: one routed expert in a function.
         handover: the way of n rows from GPU to CPU, and as much back; zero on a CPU (tau_sw).
@@ -77,9 +105,16 @@ class HardwareProfile:
         main_start: cold start of the main model.
         function_start: cold start of a function.
         main_cores: cores that the main model's experts have.
-        shared_cores: whether functions and main model share the same cores, so that their work
-            adds up where it would otherwise overlap.
+        overlap: how much of the shorter of local and remote work hides behind the longer, 0 to 1:
+            1 where functions have cores of their own, less where both wait for the same cores or
+            the same memory.
+        function_cores: cores that all functions together have; None where each has its own.
+        request_seconds: what a request takes before its first pass and after it until its caller
+            has the first token: front door, tokenizer, the way back.
+        alone: the main model's times in a plan without functions, where it has more cores then.
+        memory: what the parts were seen to need beside their weights; None where nobody looked.
         prefill_chunk: rows of a prompt computed in one pass at most.
+        gpu: whether everything but routed experts was measured on a GPU.
     """
 
     name: str
@@ -95,15 +130,46 @@ class HardwareProfile:
     model: str = ""
     handover: Curve = field(default_factory=Curve.nothing)
     context_seconds: float = 0.0
+    prefill_context_seconds: float = 0.0
     main_cores: float = 1.0
-    shared_cores: bool = False
+    overlap: float = 1.0
+    function_cores: float | None = None
+    request_seconds: float = 0.0
+    alone: MainTime | None = None
+    memory: MemoryModel | None = None
     prefill_chunk: int = 256
+    gpu: bool = False
 
     def __post_init__(self) -> None:
-        _check("context_seconds", self.context_seconds)
+        for name in ("context_seconds", "prefill_context_seconds", "request_seconds"):
+            _check(name, getattr(self, name))
         _check("main_cores", self.main_cores, positive=True)
+        if self.function_cores is not None:
+            _check("function_cores", self.function_cores, positive=True)
+        if not 0 <= self.overlap <= 1:
+            raise ValueError(f"profile: overlap must be in 0..1, got {self.overlap}")
         if self.prefill_chunk < 1:
             raise ValueError(f"profile: prefill_chunk must be >= 1, got {self.prefill_chunk}")
+
+    @property
+    def title(self) -> str:
+        """The name, and how much it is worth, for people."""
+        return f"{self.name} ({'measured' if self.measured else 'stated, not measured'})"
+
+    def of_main(self, *, functions: bool) -> HardwareProfile:
+        """The times that hold for a main model with or without functions beside it."""
+        alone = self.alone
+        if functions or alone is None:
+            return self
+        return replace(
+            self,
+            module=alone.module,
+            step=alone.step,
+            local_expert=alone.local_expert,
+            context_seconds=alone.context_seconds,
+            prefill_context_seconds=alone.prefill_context_seconds,
+            main_cores=alone.main_cores,
+        )
 
     def to_json(self) -> str:
         """The profile as JSON, keys sorted; `from_json` reads it back to an equal one."""
@@ -118,6 +184,8 @@ class HardwareProfile:
         """
         try:
             return cls._from_body(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not a hardware profile: not JSON: {error}") from error
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a hardware profile: {error!r}") from error
 
@@ -129,12 +197,28 @@ class HardwareProfile:
         curves = {name: Curve.from_mapping(body.pop(name)) for name in _CURVES}
         experts = {name: _expert_time(body.pop(name)) for name in _EXPERTS}
         starts = {name: StartTime(**body.pop(name)) for name in _STARTS}
-        return cls(**body | curves | experts | starts | {"call": CallTime(**body["call"])})
+        rest = {
+            "call": CallTime(**body["call"]),
+            "alone": body.get("alone") and _main_time(body["alone"]),
+            "memory": body.get("memory") and MemoryModel(**body["memory"]),
+        }
+        return cls(**body | curves | experts | starts | rest)
 
 
 _CURVES = ("module", "step", "handover")
 _EXPERTS = ("local_expert", "remote_expert")
 _STARTS = ("main_start", "function_start")
+
+
+def _main_time(values: dict[str, Any]) -> MainTime:
+    return MainTime(
+        module=Curve.from_mapping(values["module"]),
+        step=Curve.from_mapping(values["step"]),
+        local_expert=_expert_time(values["local_expert"]),
+        main_cores=values["main_cores"],
+        context_seconds=values["context_seconds"],
+        prefill_context_seconds=values["prefill_context_seconds"],
+    )
 
 
 def _expert_time(values: dict[str, Any]) -> ExpertTime:

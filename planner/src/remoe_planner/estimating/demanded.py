@@ -1,0 +1,112 @@
+"""What a workload asks of a placement: visits, picks and touches, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from remoe_planner.estimating.given import Given, Samples
+from remoe_planner.estimating.placed import Floats, Placed
+from remoe_planner.latency.picks import picks_by_group
+
+_ENOUGH_SAMPLES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picks:
+    """Where a layer's picks of one token fall.
+
+    Attributes:
+        hits: [layers, top_k + 1], probability of r remote picks.
+        called: [layers, functions], probability that each function has any of them.
+        rows: [layers, functions], expected picks of each.
+        concentration: [layers], the chance that two remote picks lie in the same function.
+        calls: [layers], functions called where any is, expected.
+        cores: [layers], cores of the functions, weighted by their picks.
+    """
+
+    hits: Floats
+    called: Floats
+    rows: Floats
+    concentration: Floats
+    calls: Floats
+    cores: Floats
+
+
+def picks_of(placed: Placed, visits: Floats) -> Picks:
+    """The picks of one token whose visits to the experts have these probabilities."""
+    top_k = placed.architecture.top_k
+    remote = (placed.homes > 0).astype(np.intp)
+    hits = picks_by_group(visits, remote, 2, top_k)[:, 1]
+    rows = placed.by_function(visits)
+    called = _called(placed, visits, rows, hits)
+    total = rows.sum(axis=1)
+    share = np.divide(rows, total[:, None], out=np.zeros_like(rows), where=total[:, None] > 0)
+    some = 1 - hits[:, 0]
+    return Picks(
+        hits=hits,
+        called=called,
+        rows=rows,
+        concentration=(share**2).sum(axis=1),
+        calls=np.divide(called.sum(axis=1), some, out=np.ones_like(some), where=some > 0),
+        cores=np.where(total > 0, (share * placed.cores).sum(axis=1), 1.0),
+    )
+
+
+def _called(placed: Placed, visits: Floats, rows: Floats, hits: Floats) -> Floats:
+    """Probability that a token needs each function in each layer, [layers, functions]."""
+    in_layer = rows > 0
+    if np.all(in_layer.sum(axis=1) <= 1):
+        return np.where(in_layer, 1 - hits[:, :1], 0.0)
+    picks = picks_by_group(visits, placed.homes, placed.functions + 1, placed.architecture.top_k)
+    return np.asarray(1 - picks[:, 1:, 0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sampled:
+    """What recorded requests used of a placement.
+
+    Attributes:
+        counts: [samples, layers, functions + 1], assignments by home; 0 is local.
+        tokens: [samples], of each of them.
+    """
+
+    counts: Floats
+    tokens: Floats
+
+    @property
+    def remote_shares(self) -> Floats:
+        """Share of each sample's assignments on remote experts, [samples, layers]."""
+        total = self.counts.sum(axis=2)
+        local = np.divide(self.counts[:, :, 0], total, out=np.ones_like(total), where=total > 0)
+        return np.asarray(1 - local)
+
+
+def sampled(placed: Placed, samples: Samples) -> Sampled:
+    """What samples used of a placement."""
+    layers, homes = len(placed.homes), placed.functions + 1
+    places = placed.homes + homes * np.arange(layers)[:, None]
+    counts = samples.by_group(places, layers * homes).astype(np.float64)
+    counts = counts.reshape(layers, homes, len(samples.tokens))
+    return Sampled(counts=counts.transpose(2, 0, 1), tokens=samples.tokens)
+
+
+def touch_probability(placed: Placed, given: Given, samples: Sampled) -> Floats:
+    """Probability that a typical request needs each function at all, [functions].
+
+    Told from recorded requests where there are enough, since the experts that one request uses
+    are no independent draws; a longer record is thinned out to the request's length (rarefaction),
+    a shorter one is drawn on. From independent draws otherwise.
+    """
+    tokens = given.workload.prompt_tokens + given.workload.output_tokens
+    touches = placed.by_function(given.touches).sum(axis=0)
+    if len(samples.tokens) < _ENOUGH_SAMPLES:
+        return np.asarray(-np.expm1(-touches))
+    rates = touches / tokens
+    counts = samples.counts[:, :, 1:].sum(axis=1)
+    kept = np.minimum(tokens / np.maximum(samples.tokens, 1), 1.0)[:, None]
+    more = np.maximum(tokens - samples.tokens, 0)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        thinned = np.where(counts > 0, counts * np.log1p(-kept), 0.0)
+    return np.asarray(-np.expm1(thinned - more * rates).mean(axis=0))

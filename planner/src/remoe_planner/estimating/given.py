@@ -1,0 +1,164 @@
+"""What estimates of all placements share, so that trying many of them computes it once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+
+from remoe_planner.demand.routing import Routing
+from remoe_planner.demand.workload import Workload
+from remoe_planner.estimating.placed import Floats
+from remoe_planner.hardware.profile import HardwareProfile
+from remoe_planner.latency.expert_work import ExpertWork
+from remoe_planner.latency.prefill import chunk_expert_rows, local_seconds
+
+_MOST_SAMPLES = 64
+_CERTAIN = 1 - 1e-12
+
+
+class PromptWork:
+    """What a prompt of one length asks of every expert, wherever that is.
+
+    Attributes:
+        tokens: of the prompt.
+        chunks: full chunks, a rest as a share of one; what follows is of one chunk.
+        rows: [layers, experts].
+    """
+
+    def __init__(self, profile: HardwareProfile, visits: Floats, tokens: int) -> None:
+        self._profile, self._visits = profile, visits
+        self.tokens = tokens
+        self.rows, self.chunks = chunk_expert_rows(visits, tokens, profile.prefill_chunk)
+
+    @cached_property
+    def local(self) -> Floats:
+        """[layers, experts], seconds beside the main model."""
+        return local_seconds(self._profile, self.rows, self._together)
+
+    @cached_property
+    def remote(self) -> ExpertWork:
+        """In functions."""
+        return ExpertWork.of(self._profile.remote_expert, self.rows, self._together)
+
+    @cached_property
+    def hit(self) -> Floats:
+        """[layers, experts], the chance that the whole prompt needs each."""
+        return np.asarray(-np.expm1(-float(self.tokens) * self._visits))
+
+    @property
+    def _together(self) -> int:
+        return min(self.tokens, self._profile.prefill_chunk)
+
+
+class StepWork:
+    """What a decode step of so many requests asks of every expert.
+
+    Attributes:
+        requests: decoded together.
+    """
+
+    def __init__(self, profile: HardwareProfile, visits: Floats, requests: int) -> None:
+        self._profile, self._visits, self.requests = profile, visits, requests
+
+    @cached_property
+    def local(self) -> Floats:
+        """[layers, experts], seconds beside the main model."""
+        return local_seconds(self._profile, self._visits * float(self.requests), self.requests)
+
+    @cached_property
+    def remote(self) -> ExpertWork:
+        """In functions."""
+        rows = self._visits * float(self.requests)
+        return ExpertWork.of(self._profile.remote_expert, rows, self.requests)
+
+
+def step_works(profile: HardwareProfile, visits: Floats, concurrency: float) -> list[StepWork]:
+    """Of the whole numbers of requests on both sides of a mean; one where it is whole."""
+    few = math.floor(concurrency)
+    several = (few,) if few == concurrency else (few, few + 1)
+    return [StepWork(profile, visits, requests) for requests in several]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """A bounded number of recorded requests, spread evenly over all.
+
+    Attributes:
+        counts: float32 [layers, experts, samples], assignments; exact up to 16 million.
+        tokens: [samples], of each of them.
+    """
+
+    counts: NDArray[np.float32]
+    tokens: Floats
+
+    @classmethod
+    def of(cls, routing: Routing) -> Samples:
+        step = max(1, -(-len(routing.samples) // _MOST_SAMPLES))
+        counts = routing.samples[::step].transpose(1, 2, 0)
+        return cls(
+            counts=np.ascontiguousarray(counts, dtype=np.float32),
+            tokens=routing.sample_tokens[::step].astype(np.float64),
+        )
+
+    def by_group(self, groups: NDArray[np.intp], count: int) -> NDArray[np.float32]:
+        """Sums [count, samples] over groups of experts, numbered from 0, int [layers, experts]."""
+        experts = groups.size
+        # Every expert is in one group: the sum is a product with a matrix of ones and zeros.
+        among = csc_array(
+            (np.ones(experts, np.float32), groups.ravel(), np.arange(experts + 1)),
+            shape=(count, experts),
+        )
+        return np.asarray(among @ self.counts.reshape(experts, len(self.tokens)), np.float32)
+
+
+class Given:
+    """One workload on one machine.
+
+    Attributes:
+        routing: how tokens spread over the experts.
+        workload: the requests.
+        profile: the machine.
+        prompt_visits: [layers, experts], of one prompt token.
+        visits: the same of a generated one.
+    """
+
+    def __init__(
+        self, routing: Routing, workload: Workload, profile: HardwareProfile, top_k: int
+    ) -> None:
+        self.routing, self.workload, self.profile = routing, workload, profile
+        self.prompt_visits, self.visits = routing.visits(top_k)
+
+    @cached_property
+    def typical(self) -> PromptWork:
+        """Of a typical prompt."""
+        return PromptWork(self.profile, self.prompt_visits, self.workload.prompt_tokens)
+
+    @cached_property
+    def longest(self) -> PromptWork:
+        """Of the longest prompt."""
+        if self.workload.max_prompt_tokens == self.workload.prompt_tokens:
+            return self.typical
+        return PromptWork(self.profile, self.prompt_visits, self.workload.max_prompt_tokens)
+
+    @cached_property
+    def steps(self) -> list[StepWork]:
+        """Of decode steps."""
+        return step_works(self.profile, self.visits, self.workload.concurrency)
+
+    @cached_property
+    def samples(self) -> Samples:
+        """Recorded requests."""
+        return Samples.of(self.routing)
+
+    @cached_property
+    def touches(self) -> Floats:
+        """[layers, experts], touches that independent draws expect of a typical request."""
+        prompt, step = (
+            -np.log1p(-np.minimum(visits, _CERTAIN)) for visits in (self.prompt_visits, self.visits)
+        )
+        return np.asarray(self.workload.prompt_tokens * prompt + self.workload.output_tokens * step)

@@ -1,0 +1,147 @@
+"""What the decision is made in: what is awake, how long things take, and what a second is worth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remoe_planner.architecture import Architecture
+from remoe_planner.demand.slo import Slo
+from remoe_planner.hardware.profile import HardwareProfile
+from remoe_planner.memory import GIB
+from remoe_planner.plan import Plan
+from remoe_planner.prices import Prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassTimes:
+    """How long the parts of a request take, as far as a missing function changes them.
+
+    Attributes:
+        token_seconds: of the main model for one prompt token of a prefill.
+        step_seconds: for one token of the answer.
+        touch_seconds: what the main model takes more to use an expert of a sleeping function for
+            the first time: its weights come from the checkpoint.
+        row_seconds: what it takes more for a row of such an expert than the function would.
+        remote_row_seconds: a row at an expert of a function, transport included.
+        local_row_seconds: a row at a local expert.
+    """
+
+    token_seconds: float = 0.005
+    step_seconds: float = 0.05
+    touch_seconds: float = 0.01
+    row_seconds: float = 0.0005
+    remote_row_seconds: float = 0.001
+    local_row_seconds: float = 0.001
+
+    def __post_init__(self) -> None:
+        for name in PassTimes.__slots__:
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"times: {name} must be finite and >= 0, got {value}")
+        if self.step_seconds == 0:
+            raise ValueError("times: step_seconds must be > 0, got 0")
+
+    @classmethod
+    def of(cls, profile: HardwareProfile, architecture: Architecture) -> Self:
+        """From a measured profile; weights come in as they do at the main model's start."""
+        layers, top_k = len(architecture.layers), architecture.top_k
+        chunk = profile.prefill_chunk
+        local = float(profile.local_expert.seconds(1.0, profile.main_cores))
+        remote = float(profile.remote_expert.seconds(1.0, 1.0))
+        travel = 4 * architecture.hidden_size / profile.call.bytes_per_second
+        return cls(
+            token_seconds=layers * float(profile.module.at(chunk)) / chunk + layers * top_k * local,
+            step_seconds=layers * (float(profile.module.at(1.0)) + top_k * local)
+            + float(profile.step.at(1.0)),
+            touch_seconds=architecture.expert_bytes / profile.main_start.bytes_per_second,
+            row_seconds=max(local - profile.call.main_seconds, 0.0),
+            remote_row_seconds=remote + travel,
+            local_row_seconds=local,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standing:
+    """What there is of every function, in the plan's order, and of the main model.
+
+    Attributes:
+        replicas: [functions] ready or starting, 0 where it sleeps.
+        start_seconds: [functions] from asking for a replica until it answers.
+        main_ready_seconds: until the main model takes the request; 0 where it is awake.
+        others_per_second: [functions] how often other requests use each.
+    """
+
+    replicas: NDArray[np.int64]
+    start_seconds: NDArray[np.float64]
+    main_ready_seconds: float = 0.0
+    others_per_second: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.start_seconds.shape != self.replicas.shape:
+            raise ValueError(
+                f"standing: start_seconds must have shape {self.replicas.shape}, as replicas has, "
+                f"got {self.start_seconds.shape}"
+            )
+        if not (math.isfinite(self.main_ready_seconds) and self.main_ready_seconds >= 0):
+            raise ValueError(
+                "standing: main_ready_seconds must be finite and >= 0, "
+                f"got {self.main_ready_seconds}"
+            )
+
+    @property
+    def asleep(self) -> NDArray[np.bool_]:
+        return np.asarray(self.replicas == 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What seconds cost.
+
+    Attributes:
+        function_gib_second: price of a GiB of a function for a second.
+        main_second: price of the main model's memory for a second.
+        waiting: how many times that a second of somebody's waiting is worth beside it.
+        pressure: how many times more where the SLO is at risk.
+        slo: the promise; None promises nothing.
+    """
+
+    function_gib_second: float
+    main_second: float
+    waiting: float = 10.0
+    pressure: float = 10.0
+    slo: Slo | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("function_gib_second", "main_second", "waiting", "pressure"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"worth: {name} must be finite and >= 0, got {value}")
+
+    @classmethod
+    def of(cls, plan: Plan, prices: Prices, *, slo: Slo | None = None) -> Self:
+        """By a price list."""
+        main = plan.main_memory_bytes / GIB * prices.main_gib_second
+        return cls(
+            function_gib_second=prices.function_gib_second,
+            main_second=main + plan.main_gpu_bytes / GIB * prices.gpu_gib_second,
+            slo=slo,
+        )
+
+    def of_second(self, *, ttft_seconds: float, tpot_seconds: float) -> float:
+        """A second saved of a request that is expected to take so long, per token and to the first.
+
+        Rises from where half of what is promised is used up to where all of it is.
+        """
+        used = 0.0
+        if self.slo is not None:
+            used = max(
+                ttft_seconds / (self.slo.ttft_seconds or math.inf),
+                tpot_seconds / (self.slo.tpot_seconds or math.inf),
+            )
+        risk = min(max(2 * used - 1, 0.0), 1.0)
+        return self.main_second * (1 + self.waiting * (1 + self.pressure * risk))

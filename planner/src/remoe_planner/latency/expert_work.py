@@ -1,0 +1,61 @@
+"""Expected seconds of many experts' rows on any cores: curves are read once, for all placements."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from remoe_planner.hardware.expert_time import ExpertTime
+from remoe_planner.latency.prefill import hit_and_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExpertWork:
+    """What `expected_expert_seconds` needs of rows, before it is known who computes them.
+
+    Attributes:
+        time: of one expert.
+        hit: [...], the chance that each expert has any row.
+        speeds: [...] for each number of cores measured, of the rows that it has then.
+    """
+
+    time: ExpertTime
+    hit: NDArray[np.float64]
+    speeds: tuple[NDArray[np.float64], ...]
+
+    @classmethod
+    def of(cls, time: ExpertTime, rows: NDArray[np.float64], tokens: float | None = None) -> Self:
+        """Of expected rows [...] out of so many tokens."""
+        hit, given = hit_and_rows(rows, tokens)
+        return cls(time=time, hit=hit, speeds=time.speeds(given))
+
+    def seconds(self, cores: ArrayLike) -> NDArray[np.float64]:
+        """Expected seconds on cores that broadcast to the experts."""
+        return np.asarray(self.hit * self.time.seconds_at(self.speeds, cores))
+
+    def seconds_on(self, cores: float) -> NDArray[np.float64]:
+        """The same on one number of cores, for which two curves are enough."""
+        known = self.time.cores
+        place = bisect_right(known, cores) - 1
+        if place < 0:
+            return np.asarray(self.hit / np.maximum(self.speeds[0] * (cores / known[0]), _TINY))
+        speed = self.speeds[place]
+        if place + 1 < len(known):
+            share = (cores - known[place]) / (known[place + 1] - known[place])
+            speed = speed + (self.speeds[place + 1] - speed) * share
+        return np.asarray(self.hit / np.maximum(speed, _TINY))
+
+    def ordered(self, places: NDArray[np.intp]) -> Self:
+        """The same of the experts at these places, in the shape of the places."""
+        return type(self)(
+            time=self.time,
+            hit=self.hit.ravel()[places],
+            speeds=tuple(speed.ravel()[places] for speed in self.speeds),
+        )
+
+
+_TINY = 1e-30
