@@ -8,7 +8,7 @@ import pytest
 
 from remoe_functions.sample_prompts.prompts import PromptFileError, read_prompts, sample_prompts
 
-COMMANDS = ("demo", "demo-model", "serve", "record", "plan", "chat", "bench")
+COMMANDS = ("demo", "demo-model", "serve", "quantize", "record", "plan", "chat", "bench")
 
 
 def script(*arguments, **environment):

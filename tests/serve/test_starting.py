@@ -4,15 +4,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders.planning_worlds import a_profile
 
+from remoe_functions.cli.places import profile_file
 from remoe_functions.cli.serve import ServeOptions, serve
 from remoe_functions.cli.serve_folder import FolderInUse, RunFolder
+from remoe_functions.cli.serve_model import _profile
+from remoe_functions.cli.serve_options import Device
 from remoe_functions.cli.serve_parts import (
     function_memory_limit_bytes,
     gateway_config,
     parts_of,
 )
 from remoe_functions.gateway.config import GatewayConfig
+from remoe_functions.source.source import resolve
 from remoe_planner.architecture import Architecture
 from remoe_planner.experts import ExpertId
 from remoe_planner.plan import FunctionPlan, Plan
@@ -116,6 +121,37 @@ def test_the_gateway_reads_what_was_written_for_it(folder):
     folder.gateway_config.write_text(written.model_dump_json())
     read = GatewayConfig.read(folder.gateway_config)
     assert (read.port, read.models[0].max_context, read.models[0].main_part) == (8123, 99, "main")
+
+
+def test_the_gateway_is_told_of_the_machine_and_of_when_main_sleeps(folder, tmp_path):
+    wanted = options(profile=tmp_path / "profile.json", main_idle_seconds=30.0)
+    model = gateway_config(wanted, folder, 8123).models[0]
+    assert (model.profile, model.main_keep_alive_seconds) == (tmp_path / "profile.json", 30.0)
+
+
+@pytest.mark.parametrize(
+    ("left", "device", "used"),
+    [
+        (None, Device.AUTO, False),
+        ({"gpu": False}, Device.AUTO, True),
+        ({"gpu": False}, Device.CPU, True),
+        ({"gpu": False}, Device.CUDA, False),
+        ({"gpu": True}, Device.CUDA, True),
+        ({"gpu": True}, Device.CPU, False),
+        ("nonsense", Device.AUTO, False),
+    ],
+)
+def test_profile_of_this_model_and_device_is_used_where_there_is_one(
+    tmp_path, monkeypatch, left, device, used
+):
+    monkeypatch.setenv("REMOE_HOME", str(tmp_path))
+    (tmp_path / "model").mkdir()
+    source = resolve(str(tmp_path / "model"))
+    place = profile_file(source)
+    place.parent.mkdir()
+    if left is not None:
+        place.write_text(left if isinstance(left, str) else a_profile(**left).to_json())
+    assert _profile(source, device) == (place if used else None)
 
 
 def test_parts_run_with_this_interpreter_and_not_from_the_working_folder(folder):

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain, islice
+from operator import attrgetter, lt
 from typing import Any
 
 from remoe_planner.architecture import Architecture
@@ -19,6 +21,8 @@ from remoe_planner.experts import ExpertId
 from remoe_planner.method import Method
 
 PLAN_VERSION = 2
+# Plans have tens of thousands of experts, and are made within milliseconds.
+_LAYER, _INDEX, _KEY = attrgetter("layer"), attrgetter("index"), attrgetter("layer", "index")
 
 
 class Tier(StrEnum):
@@ -59,7 +63,8 @@ class FunctionPlan:
     def __post_init__(self) -> None:
         if not self.name:
             raise ValueError("a function needs a name")
-        if not self.experts or list(self.experts) != sorted(set(self.experts)):
+        keys = list(map(_KEY, self.experts))
+        if not keys or not all(map(lt, keys, islice(keys, 1, None))):
             raise ValueError(f"function {self.name}: experts must be ascending and not empty")
         if not 0 <= self.min_replicas <= self.max_replicas or self.max_replicas < 1:
             raise ValueError(
@@ -104,10 +109,19 @@ class Plan:
         names = [function.name for function in self.functions]
         if len(names) != len(set(names)):
             raise ValueError(f"function names must be unique, got {names}")
-        if len(self._homes) != sum(len(function.experts) for function in self.functions):
+        self._check_experts()
+
+    def _check_experts(self) -> None:
+        layers, experts = set(self.architecture.layers), self.architecture.experts_per_layer
+        served = list(chain.from_iterable(function.experts for function in self.functions))
+        known = max(map(_INDEX, served), default=0) < experts and layers.issuperset(
+            map(_LAYER, served)
+        )
+        if not known:
+            strangers = [e for e in served if e.index >= experts or e.layer not in layers]
+            raise ValueError(f"the model has no experts {', '.join(map(str, strangers))}")
+        if len({e.layer * experts + e.index for e in served}) != len(served):
             raise ValueError("an expert must be served by one function at most")
-        if strangers := [str(e) for e in self._homes if not self.architecture.has(e)]:
-            raise ValueError(f"the model has no experts {', '.join(strangers)}")
 
     @cached_property
     def _homes(self) -> Mapping[ExpertId, FunctionPlan]:

@@ -12,9 +12,24 @@ from remoe_functions.cli.chat import chat
 from remoe_functions.cli.demo import demo
 from remoe_functions.cli.demo_model import demo_model
 from remoe_functions.cli.failure import FailingReadably
+from remoe_functions.cli.group_with_default import MakesByDefault
+from remoe_functions.cli.history import history
 from remoe_functions.cli.plan import plan
+from remoe_functions.cli.plan_explain import explain
+from remoe_functions.cli.plan_frontier import frontier
+from remoe_functions.cli.profile import profile
+from remoe_functions.cli.quantize import quantize
 from remoe_functions.cli.record import record
 from remoe_functions.cli.serve_model import serve_model
+
+_plans = Typer(
+    cls=MakesByDefault,
+    no_args_is_help=True,
+    help="Choose where each expert runs: `remoe plan MODEL`; see `remoe plan make --help`.",
+)
+_plans.command("make")(plan)
+_plans.command("explain")(explain)
+_plans.command("frontier")(frontier)
 
 app = Typer(
     cls=FailingReadably,
@@ -27,8 +42,11 @@ app = Typer(
 app.command("demo")(demo)
 app.command("demo-model")(demo_model)
 app.command("serve")(serve_model)
+app.command("quantize")(quantize)
 app.command("record")(record)
-app.command("plan")(plan)
+app.command("profile")(profile)
+app.add_typer(history, name="history")
+app.add_typer(_plans, name="plan")
 app.command("chat")(chat)
 app.command("bench")(bench)
 

@@ -17,6 +17,7 @@ _ROOM = "remoe_functions"
 _EXPECTED = (
     (f"{_ROOM}.checkpoint.errors", "CheckpointError"),
     (f"{_ROOM}.demo_model.assemble", "AssemblyError"),
+    (f"{_ROOM}.quantized.errors", "QuantizationError"),
     (f"{_ROOM}.runtime.errors", "PartError"),
     (f"{_ROOM}.sample_prompts.prompts", "PromptFileError"),
     (f"{_ROOM}.source.errors", "SourceError"),

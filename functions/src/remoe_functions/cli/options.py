@@ -13,6 +13,13 @@ Model = Annotated[
     str,
     Argument(metavar="MODEL", help="A checkpoint folder, or hf://org/name[@revision]."),
 ]
+Experts = Annotated[
+    str,
+    Option(
+        metavar="stored|q8|q4|FILE",
+        help="Experts as the checkpoint stores them, or in 8 or 4 bits (see `remoe quantize`).",
+    ),
+]
 RemoteShare = Annotated[
     float, Option(min=0, max=1, help="Share of all experts that leaves the main model.")
 ]

@@ -27,3 +27,8 @@ def demo_model_directory() -> Path:
 def history_directory(source: Source) -> Path:
     """The history of a model, apart from that of every other one."""
     return home() / "history" / source.key
+
+
+def profile_file(source: Source) -> Path:
+    """The hardware profile of a model on this machine, as `remoe profile` leaves it."""
+    return home() / "profile" / f"{source.key}.json"

@@ -1,87 +1,122 @@
-"""`remoe plan`: where each expert would run, and why."""
+"""`remoe plan`: where each expert would run, what that costs, and why."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from remoe_functions.cli.options import (
-    Functions,
-    GroupBy,
-    History,
-    Json,
-    KeepAlive,
-    Model,
-    RemoteShare,
-    Replicas,
-)
+from remoe_functions.cli import options as shared
+from remoe_functions.cli import plan_options as own
+from remoe_planner.billing import Billing
 from remoe_planner.grouping import Grouping
 
 if TYPE_CHECKING:
-    from remoe_functions.cli.planning import Planned
+    from remoe_functions.cli.made_plan import MadePlan
     from remoe_planner.plan import Plan
 
 
 def plan(
-    model: Model,
-    remote_share: RemoteShare = 0.5,
-    functions: Functions = 4,
-    group_by: GroupBy = Grouping.BY_USE,
-    max_replicas: Replicas = 1,
-    keep_alive: KeepAlive = 60.0,
-    history: History = None,
-    output: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Also write the plan (JSON) here.")
-    ] = None,
-    diff: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Show what changes from this plan.")
-    ] = None,
-    as_json: Json = False,
+    model: shared.Model,
+    ttft: own.Ttft = None,
+    tpot: own.Tpot = None,
+    percentile: own.Percentile = 95,
+    method: own.MethodOption = own.PlanMethod.AUTO,
+    workload: own.WorkloadFile = None,
+    prices: shared.PricesFile = None,
+    profile: own.ProfileFile = None,
+    billing: own.BillingOption = Billing.AWAKE,
+    functions: own.MostFunctions = None,
+    max_replicas: shared.Replicas = 1,
+    keep_alive: shared.KeepAlive = 60.0,
+    main_keep_alive: own.MainKeepAlive = 300.0,
+    cores_per_gib: own.CoresPerGib = None,
+    remote_share: own.RemoteShare = None,
+    group_by: shared.GroupBy = Grouping.BY_USE,
+    history: shared.History = None,
+    experts: shared.Experts = "stored",
+    output: own.Output = None,
+    diff: own.Before = None,
+    picture: own.Picture = None,
+    as_json: shared.Json = False,
 ) -> None:
-    """Choose which experts leave the main model, and print the plan with its reasons.
+    """Choose where each expert runs, and print the plan with its estimate and its reasons.
 
-    The least used experts go first, as the recorded history says (see `remoe record`);
-    without any history all count as equally used.
+    With a latency to keep, or a hardware profile (`remoe profile`), experts, memory and replicas
+    are chosen at least cost. Without, the least used experts go first (--remote-share), as the
+    recorded history says (`remoe record`). Also `remoe plan explain`, and `remoe plan frontier`.
 
     For example:
 
-        remoe plan ./model --remote-share 0.5
-        remoe plan ./model --functions 8 --output plan.json
-        remoe plan ./model --diff plan.json --json
+        remoe plan ./model --ttft 2s --tpot 100ms
+        remoe plan ./model --tpot 100ms --workload requests.toml --prices prices.toml --json
+        remoe plan ./model --remote-share 0.5 --diff plan.json
     """
-    from remoe_functions.cli.places import history_directory
-    from remoe_functions.cli.planning import PlanOptions, architecture_of, make_plan, read_plan
+    from remoe_functions.cli.experts_choice import chosen_experts
+    from remoe_functions.cli.made_plan import LeastUsed, make
+    from remoe_functions.cli.slo_planning import QuestionOptions, promise
     from remoe_functions.source.source import resolve
 
     source = resolve(model)
-    architecture = architecture_of(source.directory)
-    options = PlanOptions(
-        remote_share=remote_share,
+    asked = QuestionOptions(
+        history=history,
+        workload=workload,
+        prices=prices,
+        profile=profile,
+        slo=promise(ttft, tpot, percentile),
+        billing=billing,
         functions=functions,
-        grouping=group_by,
         max_replicas=max_replicas,
         keep_alive_seconds=keep_alive,
+        main_keep_alive_seconds=main_keep_alive,
+        cores_per_gib=cores_per_gib,
+        experts=chosen_experts(model, source.directory, experts),
     )
-    planned = make_plan(architecture, history or history_directory(source), options)
-    before = None if diff is None else read_plan(diff, architecture)
+    made = make(source, method, asked, LeastUsed(remote_share=remote_share, grouping=group_by))
+    _keep(made, output, picture)
+    (_show_json if as_json else _show)(made, _before(made, diff))
+
+
+def _before(made: MadePlan, file: Path | None) -> Plan | None:
+    from remoe_functions.cli.planning import read_plan
+
+    return None if file is None else read_plan(file, made.plan.architecture)
+
+
+def _keep(made: MadePlan, output: Path | None, picture: Path | None) -> None:
+    """Write and draw what was asked for; where is said beside what is printed."""
     if output is not None:
-        output.write_text(planned.plan.to_json() + "\n", "utf-8")
-    show = _show_json if as_json else _show
-    show(planned, before)
-
-
-def _show_json(planned: Planned, before: Plan | None) -> None:
-    """The plan itself, or, beside an earlier one, the difference."""
-    if before is None:
-        typer.echo(planned.plan.to_json())
+        output.write_text(made.plan.to_json() + "\n", "utf-8")
+    if picture is None:
         return
+    from remoe_functions.cli.plan_picture import draw_plan
+
+    for path in draw_plan(picture, made.plan, made.utility):
+        typer.echo(f"picture: {path}", err=True)
+
+
+def _show_json(made: MadePlan, before: Plan | None) -> None:
+    """The plan itself, with its alternatives where they were asked; or the difference."""
+    if before is not None:
+        typer.echo(json.dumps(_difference(before, made.plan), indent=2))
+        return
+    from remoe_functions.cli.estimate_table import estimate_rows
+
+    body = json.loads(made.plan.to_json())
+    if made.candidates:
+        body["feasible"] = made.feasible
+        body["shortfalls"] = [shortfall.sentence for shortfall in made.shortfalls]
+        body["alternatives"] = estimate_rows(made.candidates[1:])
+    typer.echo(json.dumps(body, indent=2, sort_keys=True))
+
+
+def _difference(before: Plan, after: Plan) -> dict[str, object]:
     from remoe_planner.difference import difference
 
-    changes = difference(before, planned.plan)
-    body = {
+    changes = difference(before, after)
+    return {
         "moves": [
             {"expert": str(move.expert), "before": move.before, "after": move.after}
             for move in changes.moves
@@ -91,19 +126,21 @@ def _show_json(planned: Planned, before: Plan | None) -> None:
         "changed": changes.changed,
         "mainMemoryBytes": changes.main_memory_bytes,
     }
-    typer.echo(json.dumps(body, indent=2))
 
 
-def _show(planned: Planned, before: Plan | None) -> None:
+def _show(made: MadePlan, before: Plan | None) -> None:
     from rich.console import Console
 
+    from remoe_functions.cli.estimate_table import estimate_table
     from remoe_functions.cli.plan_table import difference_table, plan_table
     from remoe_planner.difference import difference
 
     console = Console()
-    console.print(plan_table(planned.plan, planned.utility))
-    for reason in planned.plan.reasons:
-        console.print(f"• {reason}", highlight=False, markup=False)
+    console.print(plan_table(made.plan, made.utility))
+    if made.candidates:
+        console.print(estimate_table(made.candidates, made.slo, made.currency))
+    for sentence in made.sentences:
+        console.print(f"• {sentence}", highlight=False, markup=False)
     if before is not None:
         console.print()
-        console.print(difference_table(difference(before, planned.plan)))
+        console.print(difference_table(difference(before, made.plan)))

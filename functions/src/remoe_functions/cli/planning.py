@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +45,9 @@ class Planned:
     requests: int
 
 
-def architecture_of(directory: Path) -> Architecture:
-    """The shape of the model in a folder."""
-    checkpoint = Checkpoint.open(directory)
+def architecture_of(directory: Path, experts: Path | None = None) -> Architecture:
+    """The shape of the model in a folder, with experts of its own or from a sidecar."""
+    checkpoint = Checkpoint.open(directory, sidecar=experts)
     try:
         return checkpoint.architecture
     finally:
@@ -89,6 +89,11 @@ def read_plan(path: Path, architecture: Architecture | None = None) -> Plan:
         plan = Plan.from_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CommandError(f"cannot use the plan {path}: {error}") from error
+    if architecture is not None and _other_experts(plan.architecture, architecture):
+        raise CommandError(
+            f"the plan {path} is for experts of {plan.architecture.expert_bytes} bytes, these have "
+            f"{architecture.expert_bytes}: make it again with the same --experts"
+        )
     if architecture is not None and plan.architecture != architecture:
         raise CommandError(
             f"the plan {path} is for {plan.architecture.name} at revision "
@@ -96,6 +101,12 @@ def read_plan(path: Path, architecture: Architecture | None = None) -> Plan:
             f"{architecture.revision}"
         )
     return plan
+
+
+def _other_experts(planned: Architecture, found: Architecture) -> bool:
+    """Whether two shapes differ in the bits of their experts alone."""
+    same_size = replace(planned, expert_bytes=found.expert_bytes)
+    return planned.expert_bytes != found.expert_bytes and same_size == found
 
 
 def read_prices(path: Path | None, *, gpu: bool = False) -> Prices:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from remoe_functions.source.source import Source
 
 
+# A fit on 1,500 prompts takes half a minute of one core; a busy machine takes longer.
+_FIT_SECONDS = 300
+
+
 def record(
     model: Model,
     prompts: Annotated[
@@ -32,15 +36,19 @@ def record(
     ] = None,
     history: History = None,
     limit: Annotated[int | None, Option(min=1, help="Prompts at most.", show_default="all")] = None,
+    seed: Annotated[
+        int | None,
+        Option(help="Draw the prompts of --limit by chance.", show_default="the first"),
+    ] = None,
     max_tokens: Annotated[int, Option(min=1, help="Tokens of each answer at most.")] = 32,
     concurrency: Annotated[int, Option(min=1, help="Requests at once.")] = 4,
     as_json: Json = False,
 ) -> None:
     """Run prompts through a model and record which experts they use.
 
-    Starts a service of its own with every expert resident, and stops it in the end. Only counts
-    and prompt vectors are kept, never the prompts. A running service records by itself; this is
-    for having a history before the first user comes.
+    Starts a service of its own with every expert resident, and stops it in the end. Counts,
+    prompt vectors and what was learned of tokens in context are kept, never the prompts. A running
+    service records by itself; this is for having a history before the first user comes.
 
     For example:
 
@@ -57,11 +65,11 @@ def record(
 
     source = resolve(model)
     architecture = architecture_of(source.directory)
-    chosen = (read_prompts(prompts) if prompts else sample_prompts())[:limit]
+    chosen = _drawn(read_prompts(prompts) if prompts else sample_prompts(), limit, seed)
     folder = history or history_directory(source)
-    before = len(read_history(folder, architecture))
+    before = read_history(folder, architecture).requests
     asyncio.run(record_prompts(source, chosen, folder, max_tokens, concurrency))
-    after = len(read_history(folder, architecture))
+    after = read_history(folder, architecture).requests
     _tell(folder, after - before, after, as_json=as_json)
 
 
@@ -97,6 +105,37 @@ async def record_prompts(
 
             async with connected(service.url, retries=2) as client:
                 await asyncio.gather(*(put(client, prompt) for prompt in prompts))
+            bar.update(task, description="fitting the forecaster", total=None)
+            await forecaster_fitted(service.url)
+
+
+async def forecaster_fitted(url: str) -> None:
+    """Wait until the gateway has learned from what it served; a while at most."""
+    import asyncio
+
+    import httpx
+    from prometheus_client.parser import text_string_to_metric_families
+
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        for _ in range(_FIT_SECONDS):
+            await asyncio.sleep(1)  # the gateway looks once a second
+            try:
+                text = (await http.get(f"{url.removesuffix('/v1')}/metrics")).text
+            except httpx.HTTPError:
+                return
+            samples = [s for f in text_string_to_metric_families(text) for s in f.samples]
+            values = {sample.name: sample.value for sample in samples}
+            if not values.get("remoe:forecast_fit_due"):
+                return
+
+
+def _drawn(prompts: Sequence[Prompt], limit: int | None, seed: int | None) -> Sequence[Prompt]:
+    """So many of the prompts: the first, or by chance where there is a seed."""
+    if seed is None:
+        return prompts[:limit]
+    from random import Random
+
+    return Random(seed).sample(prompts, min(limit or len(prompts), len(prompts)))  # noqa: S311
 
 
 def _tell(folder: Path, new: int, total: int, *, as_json: bool) -> None:

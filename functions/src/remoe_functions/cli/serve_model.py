@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from remoe_functions.cli.planning import PlanOptions
     from remoe_functions.cli.serve import ServeOptions
     from remoe_functions.source.source import Source
+    from remoe_planner.architecture import Architecture
     from remoe_planner.plan import Plan
 
 
 def serve_model(
     model: shared.Model,
     plan: own.PlanFile = None,
+    experts: shared.Experts = "stored",
     remote_share: shared.RemoteShare = 0.5,
     functions: shared.Functions = 4,
     group_by: shared.GroupBy = Grouping.BY_USE,
@@ -50,13 +52,16 @@ def serve_model(
         remoe serve ./model
         remoe serve hf://org/name@main --remote-share 0.7 --functions 8
         remoe serve ./model --plan plan.json --idle-timeout 300 --port 0
+        remoe serve ./model --experts q4
     """
+    from remoe_functions.cli.experts_choice import chosen_experts
     from remoe_functions.cli.places import history_directory
-    from remoe_functions.cli.planning import PlanOptions, read_prices
+    from remoe_functions.cli.planning import PlanOptions, architecture_of, read_prices
     from remoe_functions.cli.serve import ServeOptions
     from remoe_functions.source.source import resolve
 
     source = resolve(model)
+    sidecar = chosen_experts(model, source.directory, experts)
     kept = history or history_directory(source)
     wanted = PlanOptions(
         remote_share=remote_share,
@@ -66,15 +71,13 @@ def serve_model(
         keep_alive_seconds=keep_alive,
     )
     options = ServeOptions(
-        **_place(source, name, host, port, run_dir),
-        plan=_plan(source, plan, kept, wanted),
+        **_place(source, name, host, port, run_dir, device),
+        plan=_plan(architecture_of(source.directory, sidecar), plan, kept, wanted),
+        experts=sidecar,
         prices=read_prices(prices, gpu=device is own.Device.CUDA),
         history=kept if keep_history else None,
         main_idle_seconds=idle_timeout,
-        dtype=dtype.value,
-        device=device.value,
-        max_batch=max_batch,
-        max_context=max_context,
+        **_engine(dtype, device, max_batch, max_context),
     )
     raise typer.Exit(_run(options))
 
@@ -90,24 +93,63 @@ def _run(options: ServeOptions) -> int:
 
 
 def _place(
-    source: Source, name: str | None, host: str, port: int, run_dir: Path | None
+    source: Source,
+    name: str | None,
+    host: str,
+    port: int,
+    run_dir: Path | None,
+    device: own.DeviceOption,
 ) -> dict[str, Any]:
-    """Which model is served, and where."""
+    """Which model is served, where, and what is known of the machine."""
+    from remoe_functions.cli.compiled_modules import with_compiled_modules
+
     return {
         "model": source.directory,
         "name": name or source.name,
         "host": host,
         "port": port,
         "run_dir": run_dir,
-        "environment": dict(os.environ),
+        "profile": _profile(source, device),
+        "environment": with_compiled_modules(dict(os.environ)),
     }
 
 
-def _plan(source: Source, file: Path | None, history: Path, options: PlanOptions) -> Plan:
-    """The plan of the file, or one made now."""
-    from remoe_functions.cli.planning import architecture_of, make_plan, read_plan
+def _profile(source: Source, device: own.DeviceOption) -> Path | None:
+    """What `remoe profile` left for this model, where it can be read and is of this device."""
+    from remoe_functions.cli.failure import CommandError
+    from remoe_functions.cli.places import profile_file
+    from remoe_functions.cli.slo_planning import read_profile
 
-    architecture = architecture_of(source.directory)
+    path = profile_file(source)
+    if not path.exists():
+        return None
+    try:
+        gpu = read_profile(path, path, source.name).gpu
+    except CommandError as error:
+        _say(f"profile: {error}; it is not used")
+        return None
+    contrary = own.Device.CPU if gpu else own.Device.CUDA
+    return None if device is contrary else path
+
+
+def _engine(
+    dtype: own.Dtype, device: own.Device, max_batch: int, max_context: int | None
+) -> dict[str, Any]:
+    """What the main model computes with, and how much at once."""
+    return {
+        "dtype": dtype.value,
+        "device": device.value,
+        "max_batch": max_batch,
+        "max_context": max_context,
+    }
+
+
+def _plan(
+    architecture: Architecture, file: Path | None, history: Path, options: PlanOptions
+) -> Plan:
+    """The plan of the file, or one made now."""
+    from remoe_functions.cli.planning import make_plan, read_plan
+
     if file is not None:
         return read_plan(file, architecture)
     planned = make_plan(architecture, history, options)

@@ -21,7 +21,7 @@ from remoe_planner.prices import DEFAULT_PRICES, Prices
 
 GATEWAY, MAIN = "gateway", "main"
 API_KEYS = "REMOE_API_KEYS"
-THREADS = "OMP_NUM_THREADS"
+THREADS, CPUS = "OMP_NUM_THREADS", "REMOE_CPUS"
 FUNCTION_TOKEN = "REMOE_FUNCTION_TOKEN"  # noqa: S105 (a variable's name)
 # Each part of a service gets its own secrets and nobody else's.
 _SECRETS = frozenset({API_KEYS, FUNCTION_TOKEN, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"})
@@ -39,12 +39,14 @@ class ServeOptions:
 
     Attributes:
         model: the checkpoint folder.
+        experts: file of quantized experts to serve; None for the checkpoint's own.
         name: what clients call the model.
         plan: where its experts run.
         host: address of the gateway.
         port: port of the gateway; 0 takes any free one.
         prices: what memory and calls cost.
         history: folder of the activation history, or None to keep none.
+        profile: the machine's hardware profile, or None where none is known.
         main_idle_seconds: how long an idle main model stays awake, >= 0; None: for ever.
         dtype: auto, float32 or bfloat16.
         device: auto, cpu or cuda.
@@ -58,10 +60,12 @@ class ServeOptions:
     model: Path
     name: str
     plan: Plan
+    experts: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     prices: Prices = DEFAULT_PRICES
     history: Path | None = None
+    profile: Path | None = None
     main_idle_seconds: float | None = None
     dtype: str = "auto"
     device: str = "auto"
@@ -90,7 +94,9 @@ def gateway_config(options: ServeOptions, folder: RunFolder, port: int) -> Gatew
         directory=options.model.resolve(),
         plan=folder.plan,
         history=options.history,
+        profile=options.profile,
         main_part=MAIN,
+        main_keep_alive_seconds=options.main_idle_seconds,
         max_context=options.max_context,
     )
     return GatewayConfig(
@@ -139,7 +145,8 @@ def _gateway(
         name=GATEWAY,
         kind=PartKind.GATEWAY,
         argv=_python("gateway", "--config", folder.gateway_config, "--listen-fd", listen_fd),
-        env={**shared, **keys, CONTROL: str(folder.control)},
+        # Its fits must not take the cores that the model computes on.
+        env={THREADS: "1", **shared, **keys, CONTROL: str(folder.control)},
         inherited_fds=(listen_fd,),
         min_replicas=1,
         keep_alive_seconds=None,
@@ -177,21 +184,27 @@ def _main_arguments(options: ServeOptions, folder: RunFolder) -> tuple[object, .
         *("--model", options.model.resolve(), "--plan", folder.plan),
         *("--max-batch", options.max_batch, "--dtype", options.dtype, "--device", options.device),
         *("--drain-seconds", MAIN_DRAIN_SECONDS),
+        *_experts_argument(options),
         *context,
         *history,
     )
 
 
+def _experts_argument(options: ServeOptions) -> tuple[object, ...]:
+    return () if options.experts is None else ("--experts", options.experts.resolve())
+
+
 def _function(
     options: ServeOptions, folder: RunFolder, shared: Mapping[str, str], function: FunctionPlan
 ) -> PartSpec:
-    where = ("--model", options.model.resolve(), "--plan", folder.plan)
+    where = ("--model", options.model.resolve(), *_experts_argument(options), "--plan", folder.plan)
     bound = ("--drain-seconds", FUNCTION_DRAIN_SECONDS)
     return PartSpec(
         name=function.name,
         kind=PartKind.FUNCTION,
         argv=_python("expert", *where, "--function", function.name, *bound),
-        env=shared,
+        # One core each: several may compute at once, and the main model with them.
+        env={CPUS: "1", **shared},
         min_replicas=function.min_replicas,
         max_replicas=function.max_replicas,
         keep_alive_seconds=function.keep_alive_seconds,

@@ -67,7 +67,8 @@ def sleep_of(
     """How often the parts sleep under a workload."""
     rate = workload.requests_per_second
     starts = np.array([profile.function_start.of(w) for w in placed.weight_bytes], np.float64)
-    # What a request asks of a function if it asks for it at all.
+    # What a request asks of a function if it asks for it at all. No record is long enough to say
+    # that a function with any work is never needed.
     touched = np.maximum(use.touched, _SELDOM)
     held = held_seconds(use.calls / touched, use.span_seconds, placed.keep_alive_seconds)
     # A call that nobody keeps alive still lasts as long as its work.
@@ -86,7 +87,7 @@ def sleep_of(
         main_waking=waking,
         main_seconds=seconds,
         asleep=np.where(on_demand, asleep_share(needed, held, starts), 0.0),
-        seconds=np.where(on_demand, use.touched * awake_per_request(needed, held, starts), 0.0),
+        seconds=np.where(on_demand, touched * awake_per_request(needed, held, starts), 0.0),
     )
 
 

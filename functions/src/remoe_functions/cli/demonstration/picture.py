@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from remoe_functions.cli.answer_line import seconds
 from remoe_functions.cli.asking import Answer
+from remoe_functions.cli.figure import write_figure
 from remoe_functions.cli.receipt import Receipt
 
 # Colors that stay apart for the color-blind and in gray.
@@ -54,7 +52,7 @@ def draw(
     figure.suptitle("Where the experts of each layer ran, as shares of its token-expert pairs")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
-    return _write(figure, stem)
+    return write_figure(figure, stem)
 
 
 def _draw_prompt(
@@ -85,13 +83,3 @@ def _below(answer: Answer, receipt: Receipt) -> str:
     woken = f"functions woken: {len(receipt.woken)}"
     tokens = f"{answer.prompt_tokens} tokens in, {answer.completion_tokens} out"
     return f"{tokens}\nfirst after {seconds(answer.ttft_seconds)}\n{woken}"
-
-
-def _write(figure: Figure, stem: Path) -> tuple[Path, Path]:
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    svg, png = stem.with_suffix(".svg"), stem.with_suffix(".png")
-    with mpl.rc_context({"svg.hashsalt": "remoe"}):  # the same picture, the same bytes
-        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
-    FigureCanvasAgg(figure)
-    figure.savefig(png, dpi=140)
-    return svg, png

@@ -1,0 +1,1 @@
+"""One option for each layer, so that a total is least. It knows nothing of experts."""

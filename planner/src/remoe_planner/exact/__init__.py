@@ -1,0 +1,1 @@
+"""Optima by integer programming, to measure the planner by. Never on its path."""

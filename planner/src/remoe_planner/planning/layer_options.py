@@ -1,0 +1,316 @@
+"""Every option of every layer that has a function of its own, and what each adds to the plan.
+
+The same formulas as `estimating`, for all options at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum, auto
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remoe_planner.billing import Billing
+from remoe_planner.choosing.choices import Choices
+from remoe_planner.estimating.awake import asleep_share, awake_per_request, held_seconds
+from remoe_planner.hardware.profile import HardwareProfile
+from remoe_planner.latency.decode import decode_expert_seconds
+from remoe_planner.latency.prefill import module_seconds
+from remoe_planner.latency.together import together
+from remoe_planner.memory import GIB
+from remoe_planner.planning.prefixes import Floats, Prefixes, PromptSums, StepSums
+from remoe_planner.planning.problem import Problem
+
+_T = TypeVar("_T", bound=np.generic)
+
+
+class Amount(IntEnum):
+    """What adds up over the layers."""
+
+    PREFILL = 0
+    """Seconds of the experts in a typical prompt's prefill."""
+    DECODE = auto()
+    """Seconds of the experts in one decode step."""
+    FUNCTION_COST = auto()
+    """Functions and calls of a typical request, in the price list's currency, where the request
+    takes as long as one with every expert local."""
+    HELD_COST = auto()
+    """What more of it there is for each second that the request takes longer."""
+    LOCAL_EXPERTS = auto()
+    """Experts that stay."""
+    FUNCTIONS = auto()
+    """Functions."""
+    LONG_PREFILL = auto()
+    """Seconds of the experts in the longest prompt's prefill, functions awake."""
+    COLD_PREFILL = auto()
+    """The same where functions that are likely to sleep do."""
+    LONG_CALLS = auto()
+    """Calls of the longest prompt's prefill."""
+    STEP_CALLS = auto()
+    """Calls of a decode step."""
+    LOG_AWAKE = auto()
+    """Logarithm of the probability that the request meets no sleeping function."""
+    SPREAD = auto()
+    """Seconds of a decode step by which requests differ: one standard deviation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LayerOptions:
+    """The options, in the order of the table's last axis.
+
+    Attributes:
+        choices: what each option adds.
+        remote: int [layers, options], least used experts that are remote.
+        memory_bytes: [layers, options], of the function; 0 without one.
+        replicas: int [layers, options], most replicas.
+        kept: int [layers, options], replicas kept when idle.
+    """
+
+    choices: Choices
+    remote: NDArray[np.intp]
+    memory_bytes: Floats
+    replicas: NDArray[np.intp]
+    kept: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, problem: Problem, prefixes: Prefixes, replicas: NDArray[np.intp]) -> Self:
+        """Every cut, in every size that holds it, with each number of replicas, asleep or kept."""
+        kept = np.arange(1 if problem.offerings.billing is Billing.BUSY else 2)
+        table = _Table(problem, prefixes, replicas, kept)
+        amounts, fits = table.amounts()
+        layers = len(prefixes.counts)
+        shape = fits.shape
+        counts = np.broadcast_to(prefixes.counts[:, :, None, None, None], shape)
+        sizes = np.broadcast_to(prefixes.sizes[None, None, :, None, None], shape)
+        keep = fits.reshape(layers, -1)
+        columns = _columns(keep)
+        return cls(
+            choices=Choices(amounts=_taken(amounts.reshape(len(amounts), layers, -1), columns)),
+            remote=_taken(counts.reshape(layers, -1), columns),
+            memory_bytes=_taken(np.where(counts > 0, sizes, 0.0).reshape(layers, -1), columns),
+            replicas=_taken(np.broadcast_to(replicas[:, None], shape).reshape(layers, -1), columns),
+            kept=_taken(np.broadcast_to(kept, shape).reshape(layers, -1), columns),
+        )
+
+
+def _columns(keep: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """[layers, options], the columns kept in each layer; the first again where there are fewer."""
+    order = np.argsort(~keep, axis=1, kind="stable")
+    counts = keep.sum(axis=1)
+    width = int(counts.max())
+    places = np.arange(width)
+    return np.where(places < counts[:, None], order[:, :width], order[:, :1])
+
+
+def _taken(values: NDArray[_T], columns: NDArray[np.intp]) -> NDArray[_T]:
+    return np.take_along_axis(
+        values, columns if values.ndim == 2 else columns[None], axis=values.ndim - 1
+    )
+
+
+class _Table:
+    """Amounts of all options, [amounts, layers, cuts, sizes, replicas, kept]."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        prefixes: Prefixes,
+        replicas: NDArray[np.intp],
+        kept: NDArray[np.intp],
+    ) -> None:
+        self.problem = problem
+        self.profile = problem.profile
+        self.prefixes = prefixes
+        self.z = np.asarray(replicas, np.float64)
+        self.kept = kept
+        self.row_bytes = 2 * problem.architecture.hidden_size
+        self.remote = prefixes.counts > 0
+        self.touched = prefixes.touched()
+
+    def amounts(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """The amounts, and which options there are."""
+        typical, busy, calls = self._prefill(self.prefixes.typical)
+        longest, _, long_calls = self._prefill(self.prefixes.longest)
+        decode, step_busy, step_calls = self._decode()
+        work = self.problem.workload
+        own = work.output_tokens / work.concurrency
+        all_busy = busy + (own * step_busy)[..., None]
+        all_calls = calls + (own * step_calls)[:, :, None, None]
+        sizes = self.prefixes.sizes[:, None]
+        span = self._span(typical, decode)
+        cost, asleep = self._billed(all_busy, all_calls, sizes, span)
+        longer, _ = self._billed(all_busy, all_calls, sizes, LONGER_SPAN * span)
+        needed = asleep * self.touched[:, :, None, None, None]
+        layers, cuts = self.prefixes.counts.shape
+        shape = (layers, cuts, len(sizes), len(self.z), len(self.kept))
+        stays = self.problem.architecture.experts_per_layer - self.prefixes.counts
+        columns = {
+            Amount.PREFILL: typical[..., None],
+            Amount.DECODE: decode[..., None, None],
+            Amount.FUNCTION_COST: cost,
+            Amount.HELD_COST: (longer - cost) / ((LONGER_SPAN - 1) * span),
+            Amount.LOCAL_EXPERTS: _wide(stays),
+            Amount.FUNCTIONS: _wide(self.remote),
+            Amount.LONG_PREFILL: longest[..., None],
+            Amount.COLD_PREFILL: self._cold(needed, longest[..., None]),
+            Amount.LONG_CALLS: long_calls[..., None],
+            Amount.STEP_CALLS: _wide(step_calls),
+            Amount.LOG_AWAKE: np.log1p(-np.minimum(needed, 1 - 1e-12)),
+            Amount.SPREAD: self._spread(decode)[..., None, None],
+        }
+        amounts = np.empty((len(Amount), *shape))
+        for amount in Amount:
+            amounts[amount] = columns[amount]
+        return amounts, self._fits(shape)
+
+    def _fits(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Sizes that hold the experts; without experts one option is enough."""
+        offerings = self.problem.offerings
+        needed = self.prefixes.counts * self.problem.architecture.expert_bytes
+        needed = needed + offerings.memory.function_working_bytes
+        fits = np.broadcast_to(
+            (self.prefixes.sizes >= needed[..., None])[..., None, None], shape
+        ).copy()
+        fits[~self.remote] = False
+        fits[:, 0, 0, 0, 0] = True
+        return fits
+
+    def _prefill(self, sums: PromptSums) -> tuple[Floats, Floats, Floats]:
+        """Seconds, billed seconds and calls, [layers, cuts, sizes, replicas]."""
+        profile, payload = self.profile, self.problem.offerings.payload_bytes
+        asked = sums.asked[:, :, None, None]
+        hit = -np.expm1(-asked)
+        split = np.minimum(self.z, np.maximum(np.ceil(asked / WORTH_A_REPLICA), 1))
+        if payload:
+            split = np.maximum(split, np.ceil(asked * self.row_bytes / payload))
+        parallel = np.minimum(split, self.z)
+        travel = 2 * asked * self.row_bytes / profile.call.bytes_per_second / parallel
+        call = hit * np.ceil(split / self.z) * profile.call.mean_seconds + travel
+        work = np.maximum(sums.work[..., None] / parallel, sums.longest[..., None])
+        local = sums.local[:, :, None, None] + profile.call.main_seconds * hit * split
+        remote = np.where(self.remote[:, :, None, None], call + work, 0.0)
+        seconds = together(profile, local, remote)
+        busy = np.broadcast_to(sums.work[..., None], seconds.shape)
+        calls = np.broadcast_to(hit * split, seconds.shape)
+        return sums.chunks * seconds, sums.chunks * busy, sums.chunks * calls
+
+    def _decode(self) -> tuple[Floats, Floats, Floats]:
+        """Seconds and billed seconds, [layers, cuts, sizes], and calls, [layers, cuts]."""
+        steps = [self._step(sums) for sums in self.prefixes.steps]
+        if len(steps) == 1:
+            return steps[0]
+        share = self.problem.workload.concurrency - self.prefixes.steps[0].rows
+        few, more = steps
+        seconds, busy, calls = (
+            (1 - share) * one + share * other for one, other in zip(few, more, strict=True)
+        )
+        return seconds, busy, calls
+
+    def _step(self, sums: StepSums) -> tuple[Floats, Floats, Floats]:
+        profile, prefixes = self.profile, self.prefixes
+        called = 1 - prefixes.hits[..., 0] ** sums.rows
+        called = np.where(self.remote, called, 0.0)
+        if sums.rows == 1:
+            hits = prefixes.hits[:, :, None]
+            experts = decode_expert_seconds(
+                profile,
+                row_bytes=self.row_bytes,
+                hits=hits,
+                function_cores=prefixes.cores,
+            )
+            return experts.total, sums.work, called
+        wire = profile.call.main_seconds * called
+        travel = 2 * prefixes.picked * sums.rows * self.row_bytes / profile.call.bytes_per_second
+        call = called * profile.call.mean_seconds + travel
+        remote = np.where(self.remote[..., None], call[..., None] + sums.work, 0.0)
+        return together(profile, (sums.local + wire)[..., None], remote), sums.work, called
+
+    def _span(self, typical: Floats, decode: Floats) -> float:
+        """Of a request with every expert local; functions are held for little else."""
+        work, layers = self.problem.workload, len(self.prefixes.counts)
+        first = first_seconds(self.profile, work.prompt_tokens, layers)
+        step = step_seconds(self.problem, work.prompt_tokens + work.output_tokens / 2)
+        first += float(typical[:, 0, 0, 0].sum())
+        return first + work.output_tokens * (step + float(decode[:, 0, 0].sum()))
+
+    def _billed(
+        self, busy: Floats, calls: Floats, sizes: Floats, span: float
+    ) -> tuple[Floats, Floats]:
+        """Cost of functions and calls, and how likely they sleep, both for all options."""
+        offerings, rate = self.problem.offerings, self.problem.workload.requests_per_second
+        prices = offerings.prices
+        weights = self.prefixes.counts * float(self.problem.architecture.expert_bytes)
+        start = self.profile.function_start
+        starts = (start.seconds + weights / start.bytes_per_second)[:, :, None, None]
+        touched = self.touched[:, :, None, None]
+        asked = np.maximum(touched, SELDOM)
+        held = held_seconds(calls / asked, span, offerings.function_keep_alive_seconds)
+        held = np.maximum(held, busy / asked)
+        asleep = asleep_share(rate * touched, held, starts)
+        fees = calls * prices.call
+        price = sizes / GIB * prices.function_gib_second
+        if offerings.billing is Billing.BUSY:
+            cost = (busy * price + fees)[..., None]
+        else:
+            woken = touched * awake_per_request(rate * touched, held, starts) * price
+            always = np.broadcast_to(price / rate if rate else 0.0 * price, woken.shape)
+            cost = np.stack([woken, always], axis=-1)[..., : len(self.kept)] + fees[..., None]
+        there = self.remote[:, :, None, None, None]
+        sleeping = np.where(self.kept > 0, 0.0, asleep[..., None])
+        return np.where(there, cost, 0.0), np.where(there, sleeping, 0.0)
+
+    def _cold(self, needed: Floats, longest: Floats) -> Floats:
+        """Prefill of the longest prompt where main computes for those that are likely to sleep."""
+        sums = self.prefixes.longest
+        rest = 1 - self.problem.slo.percentile
+        alone = sums.chunks * sums.local[:, :1]
+        way = self.problem.architecture.expert_bytes / self.profile.main_start.bytes_per_second
+        borrowed = (alone + sums.hit * way)[:, :, None, None, None]
+        return np.where(needed >= rest, borrowed, longest)
+
+    def _spread(self, decode: Floats) -> Floats:
+        """One standard deviation of a step, by the slope from no remote expert to these."""
+        top_k = self.problem.architecture.top_k
+        share = np.maximum(self.prefixes.picked / top_k, 1e-12)[..., None]
+        slope = np.abs(decode - decode[:, :1, :1]) / share
+        return np.asarray(slope * self.prefixes.spread[..., None])
+
+
+def first_seconds(profile: HardwareProfile, tokens: int, layers: int) -> float:
+    """Of the first token of such a prompt, beside its routed experts."""
+    return module_seconds(profile, tokens, layers) + profile.request_seconds
+
+
+def step_seconds(problem: Problem, context: float) -> float:
+    """Of the mean decode step at this context, beside its routed experts."""
+    profile, asked = problem.profile, problem.workload.concurrency
+    layers, few = len(problem.architecture.layers), math.floor(asked)
+    share = asked - few
+    return sum(
+        weight
+        * (
+            layers
+            * float(
+                profile.module.at(rows)
+                + rows * context * profile.context_seconds
+                + 2 * profile.handover.at(rows)
+            )
+            + float(profile.step.at(rows))
+        )
+        for rows, weight in ((few, 1 - share), (few + 1, share))
+        if weight
+    )
+
+
+def _wide(values: NDArray[np.generic]) -> Floats:
+    """[layers, cuts] as [layers, cuts, 1, 1, 1]."""
+    return np.asarray(values, np.float64)[:, :, None, None, None]
+
+
+LONGER_SPAN = 2.0
+SELDOM = 1e-9
+WORTH_A_REPLICA = 16.0
+"""Pairs that a replica must get for the main model to split a layer's call."""

@@ -1,0 +1,169 @@
+"""From totals over the layers to what is asked of a plan: its cost and its latency."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Self
+
+import numpy as np
+
+from remoe_planner.billing import Billing
+from remoe_planner.estimating.awake import asleep_share, awake_per_request
+from remoe_planner.latency.prefill import pass_seconds
+from remoe_planner.memory import GIB
+from remoe_planner.planning.layer_options import Amount, first_seconds, step_seconds
+from remoe_planner.planning.prefixes import Floats
+from remoe_planner.planning.problem import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scores:
+    """Of candidates, each [n].
+
+    Attributes:
+        cost: of a typical request; infinite for what cannot be.
+        ttft_seconds: at the SLO's percentile.
+        tpot_seconds: at the SLO's percentile.
+    """
+
+    cost: Floats
+    ttft_seconds: Floats
+    tpot_seconds: Floats
+
+    def excess(self, problem: Problem) -> Floats:
+        """By which factor the worst missed promise is missed."""
+        slo = problem.slo
+        worst = np.zeros_like(self.cost)
+        if slo.ttft_seconds is not None:
+            worst = np.maximum(worst, self.ttft_seconds / slo.ttft_seconds)
+        if slo.tpot_seconds is not None:
+            worst = np.maximum(worst, self.tpot_seconds / slo.tpot_seconds)
+        return worst
+
+    @classmethod
+    def joined(cls, several: list[Scores]) -> Self:
+        """One after the other."""
+        return cls(
+            cost=np.concatenate([s.cost for s in several]),
+            ttft_seconds=np.concatenate([s.ttft_seconds for s in several]),
+            tpot_seconds=np.concatenate([s.tpot_seconds for s in several]),
+        )
+
+
+class Ledger:
+    """What a problem's totals come to."""
+
+    def __init__(self, problem: Problem, resident_totals: Floats | None = None) -> None:
+        """Make the parts ready that are the same for all candidates.
+
+        Args:
+            problem: what is planned.
+            resident_totals: [amounts, 1], of every expert local, where held costs are given for
+                a request as long as that one's.
+        """
+        work, profile = problem.workload, problem.profile
+        self.problem = problem
+        self.layers = len(problem.architecture.layers)
+        self.first_seconds = first_seconds(profile, work.prompt_tokens, self.layers)
+        self.long_first_seconds = first_seconds(profile, work.max_prompt_tokens, self.layers)
+        own = self.first_seconds - profile.request_seconds
+        self.billed_first_seconds = own - pass_seconds(profile, work.prompt_tokens)
+        self.step_seconds = step_seconds(problem, work.prompt_tokens + work.output_tokens / 2)
+        self.long_step_seconds = step_seconds(
+            problem, work.max_prompt_tokens + work.max_output_tokens / 2
+        )
+        self.resident_span_seconds = (
+            0.0 if resident_totals is None else float(self.span_seconds(resident_totals)[0])
+        )
+        quantile = max(NormalDist().inv_cdf(problem.slo.percentile), 0.0)
+        self.luck_seconds = quantile * profile.call.deviation_seconds
+        self.quantile = quantile
+
+    @property
+    def between_seconds(self) -> float:
+        """Between two decode steps: nobody is billed for it."""
+        profile, asked = self.problem.profile, self.problem.workload.concurrency
+        few = math.floor(asked)
+        share = asked - few
+        more = share * float(profile.step.at(few + 1)) if share else 0.0
+        return (1 - share) * float(profile.step.at(few)) + more
+
+    def main_price(self, local_experts: Floats) -> Floats:
+        """Price of a second of the main model; infinite where its memory is not on offer."""
+        memory = self.problem.main_memory
+        grid, prices = self.problem.offerings.main_memory, self.problem.offerings.prices
+        needed = memory.needed(np.asarray(local_experts, np.int64))
+        steps = np.maximum(np.ceil((needed - grid.least_bytes) / grid.step_bytes), 0)
+        size = grid.least_bytes + steps * grid.step_bytes
+        gpu = self.problem.main_gpu_bytes * prices.gpu_gib_second
+        price = (size * prices.main_gib_second + gpu) / GIB
+        return np.where(size <= grid.most_bytes, price, np.inf)
+
+    def main_seconds(self, totals: Floats) -> Floats:
+        """Seconds of the main model that a typical request pays, beside `awake_seconds`."""
+        work = self.problem.workload
+        first = self.billed_first_seconds + totals[Amount.PREFILL]
+        step = self.step_seconds - self.between_seconds + totals[Amount.DECODE]
+        return np.asarray(first + work.output_tokens / work.concurrency * step)
+
+    def awake_seconds(self, totals: Floats) -> tuple[Floats, Floats]:
+        """Seconds awake for each request, and the share of requests that wait for a start."""
+        work, keep = self.problem.workload, self.problem.offerings.main_keep_alive_seconds
+        rate = work.requests_per_second
+        if keep is None:
+            always = np.full(totals.shape[1], 1 / rate if rate else 0.0)
+            return always, np.zeros_like(always)
+        span = self.span_seconds(totals)
+        start = self.start_seconds(totals)
+        waking = asleep_share(rate, span + keep, start) * (1 + rate * start)
+        return awake_per_request(rate, span + keep, start), np.asarray(waking)
+
+    def span_seconds(self, totals: Floats) -> Floats:
+        """From a typical request's first pass to its last token."""
+        first = self.first_seconds + totals[Amount.PREFILL]
+        step = self.step_seconds + totals[Amount.DECODE]
+        return np.asarray(first + self.problem.workload.output_tokens * step)
+
+    def start_seconds(self, totals: Floats) -> Floats:
+        """Cold start of the main model."""
+        architecture, start = self.problem.architecture, self.problem.profile.main_start
+        weights = totals[Amount.LOCAL_EXPERTS] * architecture.expert_bytes
+        whole = architecture.main_bytes + weights
+        return np.asarray(start.seconds + whole / start.bytes_per_second)
+
+    def score(self, totals: Floats) -> Scores:
+        """Of totals [amounts, n]."""
+        awake, waking = self.awake_seconds(totals)
+        busy = self.problem.offerings.billing is Billing.BUSY
+        seconds = self.main_seconds(totals) if busy else awake
+        cost = self.main_price(totals[Amount.LOCAL_EXPERTS]) * seconds
+        longer = self.span_seconds(totals) - self.resident_span_seconds
+        cost = cost + totals[Amount.FUNCTION_COST] + longer * totals[Amount.HELD_COST]
+        allowed = totals[Amount.FUNCTIONS] < self.problem.offerings.max_functions + 0.5
+        return Scores(
+            cost=np.where(allowed, cost, np.inf),
+            ttft_seconds=self._late_first(totals, waking),
+            tpot_seconds=self._late_step(totals),
+        )
+
+    def _late_first(self, totals: Floats, waking: Floats) -> Floats:
+        rest = 1 - self.problem.slo.percentile
+        calls = np.maximum(totals[Amount.LONG_CALLS], 0)
+        warm = totals[Amount.LONG_PREFILL] + self.luck_seconds * np.sqrt(calls)
+        met = -np.expm1(totals[Amount.LOG_AWAKE])
+        whole = np.where(met > rest, np.maximum(warm, totals[Amount.COLD_PREFILL]), warm)
+        start = np.where(waking > rest, self.start_seconds(totals), 0.0)
+        return np.asarray(self.long_first_seconds + whole + start)
+
+    def _late_step(self, totals: Floats) -> Floats:
+        tokens = self.problem.workload.output_tokens
+        luck = self.luck_seconds * np.sqrt(np.maximum(totals[Amount.STEP_CALLS], 0) / tokens)
+        spread = self.quantile * ALIKE * totals[Amount.SPREAD]
+        return np.asarray(self.long_step_seconds + totals[Amount.DECODE] + np.hypot(luck, spread))
+
+
+ALIKE = 0.5
+"""How much of the layers' deviations adds up: 1 where a request that is far from the mean in one
+layer is so in all."""

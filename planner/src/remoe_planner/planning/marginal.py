@@ -1,0 +1,122 @@
+"""Ours: experts, functions, memory and replicas of all layers together, by what each is worth.
+
+Two kinds of plans are candidates: a function for each layer (`layered`), and functions that gather
+rarely used experts of all layers (`gathered`). None of them depends on what is promised. They are
+looked at from the cheapest on, by a model of sums, until the estimator confirms one; so a looser
+promise never costs more. The one exception is a world where the printed plan, which does depend on
+the promise, is the cheapest: ours is never dearer than it, and so follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remoe_planner.choosing.pool import PoolKnobs
+from remoe_planner.planning.gathered import gathered
+from remoe_planner.planning.layered import layered
+from remoe_planner.planning.ledger import Scores
+from remoe_planner.planning.outcome import Outcome, nothing_fits, rank
+from remoe_planner.planning.placing import Candidate, place, resident_homes
+from remoe_planner.planning.prefixes import Floats
+from remoe_planner.planning.printed import choose_printed
+from remoe_planner.planning.problem import Problem
+from remoe_planner.planning.promise import keeps
+
+
+class Candidates(Protocol):
+    """Plans of one kind, scored by sums."""
+
+    @property
+    def scores(self) -> Scores: ...
+
+    def candidate(self, problem: Problem, index: int) -> Candidate | None:
+        """One of them as a placement; None where it does not fit what is on offer."""
+
+
+def choose_marginal(problem: Problem) -> Outcome:
+    """The cheapest of all candidates inside the SLO; never dearer than resident or as printed.
+
+    Raises:
+        ValueError: nothing fits what is on offer.
+    """
+    by_layer = layered(problem, PoolKnobs())
+    kinds: list[Candidates] = [*([by_layer] if by_layer else []), *gathered(problem)]
+    found = [*_others(problem), *confirmed(problem, kinds)]
+    if not found:
+        raise nothing_fits(problem)
+    return min(found, key=lambda outcome: rank(problem, outcome))
+
+
+def confirmed(problem: Problem, kinds: Sequence[Candidates]) -> Iterator[Outcome]:
+    """The cheapest candidate that the estimator confirms, after those that it did not.
+
+    Where no candidate is likely to keep the promise, those that come nearest.
+    """
+    if not kinds:
+        return
+    scores = Scores.joined([kind.scores for kind in kinds])
+    looks = int(np.clip(MOST_EXPERTS_READ // problem.architecture.expert_count, 3, CONFIRMATIONS))
+    for index in _order(problem, scores, looks):
+        candidate = _candidate(problem, kinds, index)
+        if candidate is None:
+            continue
+        outcome = Outcome.of(problem, candidate)
+        yield outcome
+        if keeps(outcome.estimate, problem.slo):
+            return
+
+
+def _order(problem: Problem, scores: Scores, looks: int) -> list[int]:
+    """What to look at: the cheapest that keep the promise by sums, then those that do so with room.
+
+    What comes nearest, where none does.
+    """
+    excess = np.where(np.isfinite(scores.cost), scores.excess(problem), np.inf)
+    if not np.any(excess <= 1):
+        return [int(index) for index in least(excess, looks)]
+    found: dict[int, None] = {}
+    for room in ROOMS:
+        likely = np.flatnonzero(excess <= room)
+        order = likely[least(scores.cost[likely], -(-looks // len(ROOMS)))]
+        found |= dict.fromkeys(order.tolist())
+    return list(found)
+
+
+def least(values: Floats, count: int) -> NDArray[np.intp]:
+    """Indices of the smallest values, ascending, ties by index."""
+    if len(values) <= count:
+        return np.argsort(values, kind="stable")
+    bound = np.partition(values, count - 1)[count - 1]
+    # Equals of the last one are all taken along: sorting decides between them.
+    few = np.flatnonzero(values <= bound)
+    return np.asarray(few[np.argsort(values[few], kind="stable")][:count])
+
+
+def _candidate(problem: Problem, kinds: Sequence[Candidates], index: int) -> Candidate | None:
+    for kind in kinds:
+        count = len(kind.scores.cost)
+        if index < count:
+            return kind.candidate(problem, index)
+        index -= count
+    raise IndexError(index)
+
+
+def _others(problem: Problem) -> Iterator[Outcome]:
+    """What ours is never dearer than."""
+    resident = place(problem, resident_homes(problem))
+    if resident is not None:
+        yield Outcome.of(problem, Candidate(placed=resident, origin="Everything resident"))
+    try:
+        yield choose_printed(problem)
+    except ValueError:
+        # The paper's plan fits nothing on offer; ours may.
+        return
+
+
+ROOMS = (1.0, 0.97, 0.9, 0.7)
+CONFIRMATIONS = 20
+MOST_EXPERTS_READ = 60_000

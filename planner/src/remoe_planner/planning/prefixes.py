@@ -1,0 +1,287 @@
+"""Sums over the least used experts of each layer, for every number of them that is looked at.
+
+Each number is a cut. What a function does follows from the sums of its experts alone, so tables
+of all options need no pass over experts of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remoe_planner.estimating.given import PromptWork, Samples, StepWork
+from remoe_planner.latency.picks import elementary, symmetric
+from remoe_planner.planning.problem import Problem
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PromptSums:
+    """Prefill of one length of prompt.
+
+    Attributes:
+        chunks: full chunks, a rest as a share of one; what follows is of one chunk.
+        asked: [layers, cuts], rows at the remote experts.
+        local: [layers, cuts], seconds of the experts that stay.
+        work: [layers, cuts, sizes], seconds of the remote ones in functions of these sizes.
+        longest: [layers, cuts, sizes], of the longest of them.
+        hit: [layers, cuts], remote experts that the whole prompt needs.
+    """
+
+    chunks: float
+    asked: Floats
+    local: Floats
+    work: Floats
+    longest: Floats
+    hit: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StepSums:
+    """A decode step of so many requests.
+
+    Attributes:
+        rows: requests decoded together.
+        local: [layers, cuts], seconds of the experts that stay.
+        work: [layers, cuts, sizes], seconds of the remote ones.
+    """
+
+    rows: int
+    local: Floats
+    work: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prefixes:
+    """All sums for one choice of cuts and sizes.
+
+    Attributes:
+        counts: int [layers, cuts], remote experts; the first cut is none.
+        sizes: [sizes], bytes of functions.
+        cores: [sizes], that come with them.
+        picked: [layers, cuts], picks of one generated token.
+        powers: [layers, cuts, top_k], power sums of their odds (`latency.picks`).
+        all_powers: [layers, top_k], of all experts of a layer.
+        counted: [samples, layers, cuts], assignments of sampled requests on them.
+        kept_share: [samples], of a sample's tokens that a typical request has.
+        missing_share: [samples], of a typical request's tokens that the sample lacks.
+        rates: [layers, cuts], touches expected of a typical request.
+        hits: [layers, cuts, top_k + 1], probability of r such picks.
+        spread: [layers, cuts], standard deviation of their share from request to request.
+        typical: prefill of a typical prompt.
+        longest: prefill of the longest prompt.
+        steps: decode steps of the numbers of requests on both sides of the mean.
+    """
+
+    counts: NDArray[np.intp]
+    sizes: Floats
+    cores: Floats
+    picked: Floats
+    powers: Floats
+    all_powers: Floats
+    counted: Floats
+    kept_share: Floats
+    missing_share: Floats
+    rates: Floats
+    hits: Floats
+    spread: Floats
+    typical: PromptSums
+    longest: PromptSums
+    steps: tuple[StepSums, ...]
+
+    @classmethod
+    def of(cls, problem: Problem, counts: NDArray[np.intp], sizes: Floats) -> Self:
+        """The sums for these cuts, int [layers, cuts], and these sizes."""
+        reader, given = _Reader(problem, counts, sizes), problem.given
+        counted, kept, missing = reader.samples()
+        rates = reader.cut(reader.ordered(given.touches))
+        powers, all_powers = reader.powers(reader.ordered(given.visits))
+        return cls(
+            counts=counts,
+            sizes=sizes,
+            cores=reader.cores,
+            picked=reader.cut(reader.ordered(given.visits)),
+            powers=powers,
+            all_powers=all_powers,
+            counted=counted,
+            kept_share=kept,
+            missing_share=missing,
+            rates=rates,
+            hits=picks_from(powers, all_powers[:, None]),
+            spread=reader.spread(counted),
+            typical=reader.prompt(given.typical),
+            longest=reader.prompt(given.longest),
+            steps=tuple(map(reader.step, given.steps)),
+        )
+
+    def touched(self) -> Floats:
+        """[layers, cuts], probability that a typical request needs any of them."""
+        return touched_from(self.counted, self.rates, self.kept_share, self.missing_share)
+
+
+class _Reader:
+    """Sums at the cuts of values in the order of use."""
+
+    def __init__(self, problem: Problem, counts: NDArray[np.intp], sizes: Floats) -> None:
+        self.problem = problem
+        self.counts = counts
+        self.cores = problem.offerings.function_cores(sizes)
+        self.drawn = np.ones(0)
+        layers, experts = problem.order.shape
+        self.starts = (counts + experts * np.arange(layers)[:, None]).ravel()
+        self.widths = np.diff(counts, axis=1)
+        self.places = problem.order + experts * np.arange(layers)[:, None]
+
+    def ordered(self, values: Floats) -> Floats:
+        """[layers, experts] of each expert, the least used first."""
+        return np.asarray(values.ravel()[self.places])
+
+    def cut(self, values: Floats) -> Floats:
+        """[layers, cuts] sums over the least used of [layers, experts]."""
+        sums = np.zeros(self.counts.shape)
+        np.cumsum(self._between(np.add, values), axis=1, out=sums[:, 1:])
+        return sums
+
+    def _most(self, values: Floats) -> Floats:
+        most = np.zeros(self.counts.shape)
+        np.maximum.accumulate(self._between(np.maximum, values), axis=1, out=most[:, 1:])
+        return most
+
+    def _between(self, join: np.ufunc, values: Floats) -> Floats:
+        """What the values between neighboring cuts come to, [layers, cuts - 1]."""
+        # One more value, since a cut after the last expert is no place of its own.
+        joined = join.reduceat(np.append(values, 0.0), self.starts)
+        # Between equal cuts is nothing, where `reduceat` gives the next value.
+        return np.where(self.widths > 0, joined.reshape(self.counts.shape)[:, :-1], 0.0)
+
+    def powers(self, visits: Floats) -> tuple[Floats, Floats]:
+        """Power sums of the odds, of the cuts and of whole layers."""
+        chance = np.clip(visits, 0.0, MOST_CERTAIN)
+        odds, power = chance / (1 - chance), np.ones_like(chance)
+        inside, whole = [], []
+        for _ in range(self.problem.architecture.top_k):
+            power = power * odds
+            inside.append(self.cut(power))
+            whole.append(power.sum(axis=1))
+        return np.stack(inside, axis=-1), np.stack(whole, axis=-1)
+
+    def prompt(self, asked: PromptWork) -> PromptSums:
+        local = self.ordered(asked.local)
+        remote = asked.remote.ordered(self.places)
+        work = np.empty((len(self.cores), *self.counts.shape))
+        longest = np.empty_like(work)
+        several, origins = np.unique(self.cores, return_inverse=True)
+        for place, cores in enumerate(several.tolist()):
+            seconds = remote.seconds_on(cores)
+            alike = origins == place
+            work[alike], longest[alike] = self.cut(seconds), self._most(seconds)
+        return PromptSums(
+            chunks=asked.chunks,
+            asked=self.cut(self.ordered(asked.rows)),
+            local=local.sum(axis=1)[:, None] - self.cut(local),
+            work=np.ascontiguousarray(np.moveaxis(work, 0, -1)),
+            longest=np.ascontiguousarray(np.moveaxis(longest, 0, -1)),
+            hit=self.cut(self.ordered(asked.hit)),
+        )
+
+    def step(self, asked: StepWork) -> StepSums:
+        if asked.requests == 1:
+            return self._one_request(asked)
+        local = self.ordered(asked.local)
+        remote = asked.remote.ordered(self.places)
+        work = [self.cut(remote.seconds_on(cores)) for cores in self.cores.tolist()]
+        return StepSums(
+            rows=asked.requests,
+            local=local.sum(axis=1)[:, None] - self.cut(local),
+            work=np.stack(work, axis=-1),
+        )
+
+    def _one_request(self, asked: StepWork) -> StepSums:
+        profile, visits = self.problem.profile, self.ordered(self.problem.given.visits)
+        one = profile.remote_expert.seconds(1.0, self.cores)
+        local = profile.local_expert.seconds(1.0, profile.main_cores)
+        picked = self.cut(visits)
+        stay = visits.sum(axis=1)[:, None] - picked
+        return StepSums(rows=asked.requests, local=stay * local, work=picked[..., None] * one)
+
+    def samples(self) -> tuple[Floats, Floats, Floats]:
+        """Counts of sampled requests on every cut; how their lengths differ from the typical."""
+        work, samples = self.problem.workload, self.problem.given.samples
+        if len(samples.tokens) < ENOUGH_SAMPLES:
+            return np.zeros((0, *self.counts.shape)), np.zeros(0), np.zeros(0)
+        lengths = samples.tokens
+        tokens = work.prompt_tokens + work.output_tokens
+        kept = np.minimum(tokens / np.maximum(lengths, 1), 1.0)
+        self.drawn = np.maximum(lengths * self.problem.architecture.top_k, 1)
+        return self._counted(samples), kept, np.maximum(1 - lengths / tokens, 0)
+
+    def spread(self, counted: Floats) -> Floats:
+        """Standard deviation of the cuts' shares from request to request, [layers, cuts]."""
+        if not len(counted):
+            return np.zeros(self.counts.shape)
+        drawn = self.drawn[:, None, None]
+        return np.asarray((counted / drawn).std(axis=0))
+
+    def _counted(self, samples: Samples) -> Floats:
+        """Assignments of each sample on the experts of each cut, [samples, layers, cuts]."""
+        layers, cuts = self.counts.shape
+        experts = self.problem.order.shape[1]
+        # [layers, cuts], experts from each cut to the next, after the last one to the end.
+        widths = np.diff(self.counts, axis=1, append=experts)
+        ordered = np.repeat(np.arange(layers * cuts), widths.ravel()).reshape(layers, experts)
+        stretches = np.empty_like(ordered)
+        np.put_along_axis(stretches, self.problem.order, ordered, axis=1)
+        between = samples.by_group(stretches, layers * cuts).reshape(layers, cuts, -1)
+        counted = np.zeros_like(between, np.float64)
+        np.cumsum(between[:, :-1], axis=1, out=counted[:, 1:])
+        return np.ascontiguousarray(counted.transpose(2, 0, 1))
+
+
+def picks_from(inside: Floats, whole: Floats) -> Floats:
+    """Probability of r picks in a group, [..., top_k + 1], from power sums of odds.
+
+    Args:
+        inside: [..., top_k], of the group.
+        whole: the same of its layer.
+    """
+    outside = np.maximum(whole - inside, 0.0)
+    ways = (
+        symmetric(list(np.moveaxis(inside, -1, 0)))
+        * (symmetric(list(np.moveaxis(outside, -1, 0)))[..., ::-1])
+    )
+    return np.asarray(ways / np.maximum(ways.sum(axis=-1, keepdims=True), TINY))
+
+
+def none_from(inside: Floats, whole: Floats) -> Floats:
+    """Probability that no pick falls on a group, [...]; arguments as of `picks_from`."""
+    # One array for each power: what lies in a row is worked on in a fraction of the time.
+    outside = np.ascontiguousarray(np.moveaxis(np.maximum(whole - inside, 0.0), -1, 0))
+    every = elementary(list(np.moveaxis(whole, -1, 0)))[-1]
+    return np.asarray(np.minimum(elementary(list(outside))[-1] / np.maximum(every, TINY), 1.0))
+
+
+def touched_from(counted: Floats, rates: Floats, kept: Floats, missing: Floats) -> Floats:
+    """Probability that a typical request needs any expert of a group, [...].
+
+    Args:
+        counted: [samples, ...], assignments of sampled requests on the group.
+        rates: [...], touches that independent draws expect.
+        kept: [samples], share of a longer sample's tokens that a typical request has.
+        missing: [samples], share of a typical request's tokens that a shorter sample lacks.
+    """
+    if not len(counted):
+        return -np.expm1(-rates)
+    shape = (-1, *(1,) * rates.ndim)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        thinned = np.where(counted > 0, counted * np.log1p(-kept.reshape(shape)), 0.0)
+    thinned -= missing.reshape(shape) * rates
+    return np.asarray(1 - np.exp(thinned, out=thinned).mean(axis=0))
+
+
+TINY = 1e-300
+MOST_CERTAIN = 0.95
+ENOUGH_SAMPLES = 16

@@ -1,0 +1,1 @@
+"""Over how many replicas a function's prefill is spread, and which replica takes which expert."""

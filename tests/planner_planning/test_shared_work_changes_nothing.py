@@ -1,0 +1,37 @@
+"""What is worked out once for many placements agrees with working it out for each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from builders.planning_worlds import a_profile, a_world, an_architecture
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remoe_planner.latency.expert_work import ExpertWork
+from remoe_planner.latency.prefill import expected_expert_seconds
+from remoe_planner.planning.marginal import least
+from remoe_planner.planning.problem import Problem
+from remoe_planner.planning.shapes import ranking
+
+
+@given(st.floats(0.01, 40.0), st.lists(st.floats(0.0, 64.0), min_size=1, max_size=6))
+def test_work_on_any_cores_is_that_of_the_expert_time(cores, rows):
+    time, asked = a_profile().remote_expert, np.array(rows)
+    expected = expected_expert_seconds(time.seconds, asked, cores, 64)
+    work = ExpertWork.of(time, asked, 64)
+    assert work.seconds(cores) == pytest.approx(expected)
+    assert work.seconds_on(cores) == pytest.approx(expected)
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, 2.0, np.inf]), max_size=12), st.integers(1, 6))
+def test_the_least_come_first_and_ties_by_index(values, count):
+    found = least(np.array(values), count).tolist()
+    assert found == np.argsort(np.array(values), kind="stable")[:count].tolist()
+
+
+def test_the_ranking_keeps_the_order_of_every_layer():
+    problem = Problem(**a_world(architecture=an_architecture(layers=3, experts=8)))
+    ranks = np.take_along_axis(ranking(problem), problem.order, axis=1)
+    assert np.all(np.diff(ranks, axis=1) > 0)
+    assert sorted(ranks.ravel().tolist()) == list(range(24))
