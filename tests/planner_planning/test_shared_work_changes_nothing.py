@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remoe_planner.latency.expert_work import ExpertWork
-from remoe_planner.latency.prefill import expected_expert_seconds
+from remoe_planner.latency.prefill import expected_expert_seconds, hit_and_rows
 from remoe_planner.planning.marginal import least
 from remoe_planner.planning.problem import Problem
 from remoe_planner.planning.shapes import ranking
@@ -19,9 +19,23 @@ from remoe_planner.planning.shapes import ranking
 def test_work_on_any_cores_is_that_of_the_expert_time(cores, rows):
     time, asked = a_profile().remote_expert, np.array(rows)
     expected = expected_expert_seconds(time.seconds, asked, cores, 64)
-    work = ExpertWork.of(time, asked, 64)
+    work = ExpertWork.of(time, *hit_and_rows(asked, 64))
     assert work.seconds(cores) == pytest.approx(expected)
     assert work.seconds_on(cores) == pytest.approx(expected)
+
+
+@given(st.floats(0.01, 40.0), st.lists(st.floats(0.0, 640.0), min_size=1, max_size=6))
+def test_two_curves_are_enough_for_one_number_of_cores(cores, rows):
+    time = a_profile().remote_expert
+    near = time.near(cores)
+    assert len(near.curves) <= 2
+    assert near.seconds(rows, cores) == pytest.approx(time.seconds(rows, cores))
+
+
+@given(st.lists(st.floats(0.0, 640.0), min_size=1, max_size=6))
+def test_a_curve_read_row_by_row_is_the_curve_read_at_once(rows):
+    for curve in a_profile().remote_expert.curves:
+        assert [float(curve.at(row)) for row in rows] == pytest.approx(curve.at(rows).tolist())
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, np.inf]), max_size=12), st.integers(1, 6))

@@ -8,7 +8,7 @@ import numpy as np
 
 from remoe_planner.estimating.given import Given, Samples
 from remoe_planner.estimating.placed import Floats, Placed
-from remoe_planner.latency.picks import picks_by_group
+from remoe_planner.latency.picks import none_of_sums, odds_powers, picks_of_sums, power_sums
 
 _ENOUGH_SAMPLES = 16
 
@@ -34,13 +34,20 @@ class Picks:
     cores: Floats
 
 
-def picks_of(placed: Placed, visits: Floats) -> Picks:
-    """The picks of one token whose visits to the experts have these probabilities."""
-    top_k = placed.architecture.top_k
-    remote = (placed.homes > 0).astype(np.intp)
-    hits = picks_by_group(visits, remote, 2, top_k)[:, 1]
+def picks_of(placed: Placed, visits: Floats, powers: Floats | None = None) -> Picks:
+    """The picks of one token whose visits to the experts have these probabilities.
+
+    Args:
+        placed: the placement.
+        visits: [layers, experts].
+        powers: their `odds_powers` where they are known.
+    """
+    if powers is None:
+        powers = odds_powers(visits, placed.architecture.top_k)
+    sums = power_sums(powers, placed.homes, placed.functions + 1)
+    hits = picks_of_sums(sums[:, 1:].sum(axis=1), sums[:, 0])
     rows = placed.by_function(visits)
-    called = _called(placed, visits, rows, hits)
+    called = _called(sums, rows, hits)
     total = rows.sum(axis=1)
     share = np.divide(rows, total[:, None], out=np.zeros_like(rows), where=total[:, None] > 0)
     some = 1 - hits[:, 0]
@@ -54,13 +61,13 @@ def picks_of(placed: Placed, visits: Floats) -> Picks:
     )
 
 
-def _called(placed: Placed, visits: Floats, rows: Floats, hits: Floats) -> Floats:
+def _called(sums: Floats, rows: Floats, hits: Floats) -> Floats:
     """Probability that a token needs each function in each layer, [layers, functions]."""
     in_layer = rows > 0
     if np.all(in_layer.sum(axis=1) <= 1):
         return np.where(in_layer, 1 - hits[:, :1], 0.0)
-    picks = picks_by_group(visits, placed.homes, placed.functions + 1, placed.architecture.top_k)
-    return np.asarray(1 - picks[:, 1:, 0])
+    whole = sums.sum(axis=1, keepdims=True)
+    return 1 - none_of_sums(np.maximum(whole - sums[:, 1:], 0.0), whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

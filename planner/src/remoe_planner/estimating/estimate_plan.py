@@ -86,7 +86,7 @@ class _World:
         self.placed, self.given = placed, given
         self.workload, self.profile = given.workload, given.profile
         self.offerings, self.slo = offerings, slo
-        self.picks: Picks = picks_of(placed, given.visits)
+        self.picks: Picks = picks_of(placed, given.visits, given.powers)
         self.samples = sampled(placed, given.samples)
 
     def typical(self) -> tuple[Step, Step, Use]:

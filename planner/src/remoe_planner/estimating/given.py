@@ -15,47 +15,66 @@ from remoe_planner.demand.workload import Workload
 from remoe_planner.estimating.placed import Floats
 from remoe_planner.hardware.profile import HardwareProfile
 from remoe_planner.latency.expert_work import ExpertWork
-from remoe_planner.latency.prefill import chunk_expert_rows, local_seconds
+from remoe_planner.latency.picks import odds_powers
+from remoe_planner.latency.prefill import chunk_expert_rows, hit_and_rows
 
 _MOST_SAMPLES = 64
 _CERTAIN = 1 - 1e-12
 
 
-class PromptWork:
-    """What a prompt of one length asks of every expert, wherever that is.
+class Work:
+    """Rows at every expert, wherever that is.
 
     Attributes:
-        tokens: of the prompt.
-        chunks: full chunks, a rest as a share of one; what follows is of one chunk.
-        rows: [layers, experts].
+        rows: [layers, experts], expected.
     """
 
-    def __init__(self, profile: HardwareProfile, visits: Floats, tokens: int) -> None:
-        self._profile, self._visits = profile, visits
-        self.tokens = tokens
-        self.rows, self.chunks = chunk_expert_rows(visits, tokens, profile.prefill_chunk)
+    def __init__(self, profile: HardwareProfile, rows: Floats, tokens: int) -> None:
+        self._profile, self._tokens = profile, tokens
+        self.rows = rows
 
     @cached_property
     def local(self) -> Floats:
         """[layers, experts], seconds beside the main model."""
-        return local_seconds(self._profile, self.rows, self._together)
+        hit, given = self._hits
+        cores = self._profile.main_cores
+        one = self._profile.local_expert.near(cores).seconds(given, cores)
+        return np.asarray(hit * one)
 
     @cached_property
     def remote(self) -> ExpertWork:
         """In functions."""
-        return ExpertWork.of(self._profile.remote_expert, self.rows, self._together)
+        return ExpertWork.of(self._profile.remote_expert, *self._hits)
+
+    @cached_property
+    def _hits(self) -> tuple[Floats, Floats]:
+        # Of one token an expert has one row or none.
+        if self._tokens == 1:
+            return np.minimum(self.rows, _CERTAIN), np.ones(())
+        return hit_and_rows(self.rows, self._tokens)
+
+
+class PromptWork(Work):
+    """What a prompt of one length asks of every expert.
+
+    Attributes:
+        tokens: of the prompt.
+        chunks: full chunks, a rest as a share of one; rows are of one chunk.
+    """
+
+    def __init__(self, profile: HardwareProfile, visits: Floats, tokens: int) -> None:
+        rows, self.chunks = chunk_expert_rows(visits, tokens, profile.prefill_chunk)
+        super().__init__(profile, rows, min(tokens, profile.prefill_chunk))
+        self._visits = visits
+        self.tokens = tokens
 
     @cached_property
     def hit(self) -> Floats:
         """[layers, experts], the chance that the whole prompt needs each."""
         return np.asarray(-np.expm1(-float(self.tokens) * self._visits))
 
-    @property
-    def _together(self) -> int:
-        return min(self.tokens, self._profile.prefill_chunk)
 
-
-class StepWork:
+class StepWork(Work):
     """What a decode step of so many requests asks of every expert.
 
     Attributes:
@@ -63,18 +82,8 @@ class StepWork:
     """
 
     def __init__(self, profile: HardwareProfile, visits: Floats, requests: int) -> None:
-        self._profile, self._visits, self.requests = profile, visits, requests
-
-    @cached_property
-    def local(self) -> Floats:
-        """[layers, experts], seconds beside the main model."""
-        return local_seconds(self._profile, self._visits * float(self.requests), self.requests)
-
-    @cached_property
-    def remote(self) -> ExpertWork:
-        """In functions."""
-        rows = self._visits * float(self.requests)
-        return ExpertWork.of(self._profile.remote_expert, rows, self.requests)
+        super().__init__(profile, visits * float(requests), requests)
+        self.requests = requests
 
 
 def step_works(profile: HardwareProfile, visits: Floats, concurrency: float) -> list[StepWork]:
@@ -131,7 +140,13 @@ class Given:
         self, routing: Routing, workload: Workload, profile: HardwareProfile, top_k: int
     ) -> None:
         self.routing, self.workload, self.profile = routing, workload, profile
+        self._top_k = top_k
         self.prompt_visits, self.visits = routing.visits(top_k)
+
+    @cached_property
+    def powers(self) -> Floats:
+        """[layers, experts, top_k], powers of the odds that a generated token visits each."""
+        return odds_powers(self.visits, self._top_k)
 
     @cached_property
     def typical(self) -> PromptWork:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -52,9 +53,20 @@ class Curve:
     def at(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Seconds for these numbers of rows (fractions are expectations), of the same shape."""
         asked = np.asarray(rows, np.float64)
+        if not asked.ndim:
+            return np.asarray(self._at_one(float(asked)))
         known = np.interp(asked, (0.0, *self.rows), (0.0, *self.seconds))
         beyond = np.maximum(asked - self.rows[-1], 0.0) * self._last_slope
         return np.asarray(known + beyond, np.float64)
+
+    def _at_one(self, asked: float) -> float:
+        """The same for one number, asked hundreds of times a plan: many times faster."""
+        place = bisect_right(self.rows, asked)
+        if place == len(self.rows):
+            return self.seconds[-1] + (asked - self.rows[-1]) * self._last_slope
+        before, start = (self.rows[place - 1], self.seconds[place - 1]) if place else (0.0, 0.0)
+        share = (max(asked, 0.0) - before) / (self.rows[place] - before)
+        return start + (self.seconds[place] - start) * share
 
     @property
     def _last_slope(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -48,6 +49,13 @@ class ExpertTime:
         # Curves are read at the rows as given: what they broadcast to can be much larger.
         asked = np.asarray(rows, np.float64)
         return np.asarray(np.where(asked > 0, self.seconds_at(self.speeds(asked), cores), 0.0))
+
+    def near(self, cores: float) -> ExpertTime:
+        """What of it is needed for one number of cores: two curves at most."""
+        place = max(bisect_right(self.cores, cores) - 1, 0)
+        last = place if cores <= self.cores[place] else place + 1
+        kept = slice(place, last + 1)
+        return ExpertTime(cores=self.cores[kept], curves=self.curves[kept])
 
     def speeds(self, rows: ArrayLike) -> tuple[NDArray[np.float64], ...]:
         """One over the seconds of these rows, by every number of cores measured."""

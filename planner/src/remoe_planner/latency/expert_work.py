@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from remoe_planner.hardware.expert_time import ExpertTime
-from remoe_planner.latency.prefill import hit_and_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -20,7 +19,8 @@ class ExpertWork:
     Attributes:
         time: of one expert.
         hit: [...], the chance that each expert has any row.
-        speeds: [...] for each number of cores measured, of the rows that it has then.
+        speeds: [...] for each number of cores measured, of the rows that it has then; [] where
+            they are the same for all experts.
     """
 
     time: ExpertTime
@@ -28,9 +28,8 @@ class ExpertWork:
     speeds: tuple[NDArray[np.float64], ...]
 
     @classmethod
-    def of(cls, time: ExpertTime, rows: NDArray[np.float64], tokens: float | None = None) -> Self:
-        """Of expected rows [...] out of so many tokens."""
-        hit, given = hit_and_rows(rows, tokens)
+    def of(cls, time: ExpertTime, hit: NDArray[np.float64], given: NDArray[np.float64]) -> Self:
+        """Of chances to be hit and the rows then (`hit_and_rows`); one number may be for all."""
         return cls(time=time, hit=hit, speeds=time.speeds(given))
 
     def seconds(self, cores: ArrayLike) -> NDArray[np.float64]:
@@ -51,11 +50,8 @@ class ExpertWork:
 
     def ordered(self, places: NDArray[np.intp]) -> Self:
         """The same of the experts at these places, in the shape of the places."""
-        return type(self)(
-            time=self.time,
-            hit=self.hit.ravel()[places],
-            speeds=tuple(speed.ravel()[places] for speed in self.speeds),
-        )
+        speeds = (speed.ravel()[places] if speed.ndim else speed for speed in self.speeds)
+        return type(self)(time=self.time, hit=self.hit.ravel()[places], speeds=tuple(speeds))
 
 
 _TINY = 1e-30

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array
 
 # Odds of a certain pick are infinite, and sums of eighth powers lose their small terms long before.
 _MOST = 0.95
@@ -27,20 +28,55 @@ def picks_by_group(
         count: groups.
         top_k: picks of a token.
     """
-    layers = len(visits)
+    inside = power_sums(odds_powers(visits, top_k), groups, count)
+    outside = np.maximum(inside.sum(axis=1, keepdims=True) - inside, 0.0)
+    return picks_of_sums(inside, outside)
+
+
+def odds_powers(visits: NDArray[np.float64], top_k: int) -> NDArray[np.float64]:
+    """Powers 1 to top_k of every expert's odds, [layers, experts, top_k]."""
     chance = np.clip(visits, 0.0, _MOST)
     odds = chance / (1 - chance)
-    places = (groups + count * np.arange(layers)[:, None]).ravel()
-    inside: list[NDArray[np.float64]] = []
+    powers = np.empty((*odds.shape, top_k))
     power = np.ones_like(odds)
-    for _ in range(top_k):
+    for place in range(top_k):
         power = power * odds
-        sums = np.bincount(places, weights=power.ravel(), minlength=layers * count)
-        inside.append(np.asarray(sums.reshape(layers, count), np.float64))
-    outside = [np.maximum(sums.sum(axis=1, keepdims=True) - sums, 0.0) for sums in inside]
-    ways = symmetric(inside) * symmetric(outside)[..., ::-1]
+        powers[..., place] = power
+    return powers
+
+
+def power_sums(
+    powers: NDArray[np.float64], groups: NDArray[np.intp], count: int
+) -> NDArray[np.float64]:
+    """Sums of `odds_powers` over groups, [layers, count, top_k]."""
+    layers, experts, top_k = powers.shape
+    places = (groups + count * np.arange(layers)[:, None]).ravel()
+    # Every expert is in one group: the sum is a product with a matrix of ones and zeros.
+    among = csc_array(
+        (np.ones(len(places)), places, np.arange(len(places) + 1)),
+        shape=(layers * count, layers * experts),
+    )
+    sums = np.asarray(among @ powers.reshape(layers * experts, top_k), np.float64)
+    return sums.reshape(layers, count, top_k)
+
+
+def picks_of_sums(inside: NDArray[np.float64], outside: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability that r picks fall inside, [..., top_k + 1], from power sums [..., top_k]."""
+    ways = symmetric(_by_power(inside)) * symmetric(_by_power(outside))[..., ::-1]
     total = ways.sum(axis=-1, keepdims=True)
     return np.asarray(np.divide(ways, total, out=np.zeros_like(ways), where=total > 0))
+
+
+def none_of_sums(outside: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability that all picks fall outside, [...], from power sums [..., top_k]."""
+    ways, total = elementary(_by_power(outside))[-1], elementary(_by_power(whole))[-1]
+    some = np.broadcast_to(total > 0, ways.shape)
+    return np.minimum(np.divide(ways, total, out=np.zeros_like(ways), where=some), 1.0)
+
+
+def _by_power(sums: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """One array for each power: what lies in a row is worked on in a fraction of the time."""
+    return list(np.ascontiguousarray(np.moveaxis(sums, -1, 0)))
 
 
 def symmetric(sums: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

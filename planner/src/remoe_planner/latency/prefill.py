@@ -64,7 +64,7 @@ def local_seconds(
     profile: HardwareProfile, rows: NDArray[np.float64], tokens: float | None = None
 ) -> NDArray[np.float64]:
     """Time of each expert's rows beside the main model."""
-    seconds = profile.local_expert.seconds
+    seconds = profile.local_expert.near(profile.main_cores).seconds
     return expected_expert_seconds(seconds, rows, profile.main_cores, tokens)
 
 

@@ -194,7 +194,9 @@ class _Model:
         known = self.prefixes.cores
         place = np.clip(np.searchsorted(known, self.cores, side="right") - 1, 0, len(known) - 1)
         above = np.minimum(place + 1, len(known) - 1)
-        span = np.where(above > place, known[above] - known[place], 1.0)
+        # Sizes may have the same cores: where a bound, not memory, decides how many there are.
+        step = known[above] - known[place]
+        span = np.where(step > 0, step, 1.0)
         share = np.clip((self.cores - known[place]) / span, 0.0, 1.0)[..., None]
         by_cut = values.transpose(1, 2, 0)
         low, high = by_cut[self.ends, place], by_cut[self.ends, above]

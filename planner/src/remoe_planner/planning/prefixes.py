@@ -130,6 +130,7 @@ class _Reader:
         self.problem = problem
         self.counts = counts
         self.cores = problem.offerings.function_cores(sizes)
+        self.knots = _knots(problem.profile.remote_expert.cores, self.cores)
         self.drawn = np.ones(0)
         layers, experts = problem.order.shape
         self.starts = (counts + experts * np.arange(layers)[:, None]).ravel()
@@ -141,22 +142,29 @@ class _Reader:
         return np.asarray(values.ravel()[self.places])
 
     def cut(self, values: Floats) -> Floats:
-        """[layers, cuts] sums over the least used of [layers, experts]."""
-        sums = np.zeros(self.counts.shape)
-        np.cumsum(self._between(np.add, values), axis=1, out=sums[:, 1:])
+        """[..., layers, cuts] sums over the least used of [..., layers, experts]."""
+        between = self._between(np.add, values)
+        sums = np.zeros((*between.shape[:-1], self.counts.shape[1]))
+        np.cumsum(between, axis=-1, out=sums[..., 1:])
         return sums
 
     def _most(self, values: Floats) -> Floats:
-        most = np.zeros(self.counts.shape)
-        np.maximum.accumulate(self._between(np.maximum, values), axis=1, out=most[:, 1:])
+        between = self._between(np.maximum, values)
+        most = np.zeros((*between.shape[:-1], self.counts.shape[1]))
+        np.maximum.accumulate(between, axis=-1, out=most[..., 1:])
         return most
 
     def _between(self, join: np.ufunc, values: Floats) -> Floats:
-        """What the values between neighboring cuts come to, [layers, cuts - 1]."""
+        """What the values between neighboring cuts come to, [..., layers, cuts - 1]."""
+        several, experts = values.shape[:-2], values.shape[-2] * values.shape[-1]
         # One more value, since a cut after the last expert is no place of its own.
-        joined = join.reduceat(np.append(values, 0.0), self.starts)
+        padded = np.zeros((*several, experts + 1))
+        padded[..., :-1] = values.reshape(*several, experts)
+        joined = join.reduceat(padded, self.starts, axis=-1)
         # Between equal cuts is nothing, where `reduceat` gives the next value.
-        return np.where(self.widths > 0, joined.reshape(self.counts.shape)[:, :-1], 0.0)
+        return np.where(
+            self.widths > 0, joined.reshape(*several, *self.counts.shape)[..., :-1], 0.0
+        )
 
     def powers(self, visits: Floats) -> tuple[Floats, Floats]:
         """Power sums of the odds, of the cuts and of whole layers."""
@@ -172,19 +180,13 @@ class _Reader:
     def prompt(self, asked: PromptWork) -> PromptSums:
         local = self.ordered(asked.local)
         remote = asked.remote.ordered(self.places)
-        work = np.empty((len(self.cores), *self.counts.shape))
-        longest = np.empty_like(work)
-        several, origins = np.unique(self.cores, return_inverse=True)
-        for place, cores in enumerate(several.tolist()):
-            seconds = remote.seconds_on(cores)
-            alike = origins == place
-            work[alike], longest[alike] = self.cut(seconds), self._most(seconds)
+        seconds = np.stack([remote.seconds_on(cores) for cores in self.knots.tolist()])
         return PromptSums(
             chunks=asked.chunks,
             asked=self.cut(self.ordered(asked.rows)),
             local=local.sum(axis=1)[:, None] - self.cut(local),
-            work=np.ascontiguousarray(np.moveaxis(work, 0, -1)),
-            longest=np.ascontiguousarray(np.moveaxis(longest, 0, -1)),
+            work=self._at_sizes(self.cut(seconds)),
+            longest=self._at_sizes(self._most(seconds)),
             hit=self.cut(self.ordered(asked.hit)),
         )
 
@@ -193,12 +195,23 @@ class _Reader:
             return self._one_request(asked)
         local = self.ordered(asked.local)
         remote = asked.remote.ordered(self.places)
-        work = [self.cut(remote.seconds_on(cores)) for cores in self.cores.tolist()]
+        seconds = np.stack([remote.seconds_on(cores) for cores in self.knots.tolist()])
         return StepSums(
             rows=asked.requests,
             local=local.sum(axis=1)[:, None] - self.cut(local),
-            work=np.stack(work, axis=-1),
+            work=self._at_sizes(self.cut(seconds)),
         )
+
+    def _at_sizes(self, seconds: Floats) -> Floats:
+        """[layers, cuts, sizes], of seconds [knots, layers, cuts]."""
+        # Speeds lie on straight lines between measured cores, and those of sums nearly do.
+        speeds = np.moveaxis(1 / np.maximum(seconds, TINY), 0, -1)
+        # One row for each knot: what it weighs at every size.
+        weights = np.stack(
+            [np.interp(self.cores, self.knots, row) for row in np.eye(len(self.knots))]
+        )
+        some = seconds[-1][..., None] > 0
+        return np.asarray(np.where(some, 1 / (speeds @ weights), 0.0))
 
     def _one_request(self, asked: StepWork) -> StepSums:
         profile, visits = self.problem.profile, self.ordered(self.problem.given.visits)
@@ -239,6 +252,20 @@ class _Reader:
         counted = np.zeros_like(between, np.float64)
         np.cumsum(between[:, :-1], axis=1, out=counted[:, 1:])
         return np.ascontiguousarray(counted.transpose(2, 0, 1))
+
+
+def _knots(measured: tuple[float, ...], cores: Floats) -> Floats:
+    """Numbers of cores for which sums are worked out; they are interpolated between them."""
+    known = np.array(measured)
+    # More cores than were measured gain nothing.
+    few, many = np.minimum([cores.min(), cores.max()], known[-1])
+    # Below the fewest cores measured speed is proportional: no more than the ends is needed.
+    halfway = (known[1:] + known[:-1]) / 2
+    inside = np.concatenate([known, halfway])
+    inside = inside[(inside > few) & (inside < many)]
+    useful = np.unique(np.concatenate([[few, many], inside]))
+    several = np.unique(np.minimum(cores, known[-1]))
+    return np.asarray(useful if len(useful) < len(several) else several)
 
 
 def picks_from(inside: Floats, whole: Floats) -> Floats:

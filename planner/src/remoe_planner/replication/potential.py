@@ -42,7 +42,9 @@ def raise_by_potential(
             return replicas
         potential = np.where(open_layers, potentials[replicas - 1, layers], -np.inf)
         best = int(np.argmax(potential))
-        kept = promised_seconds is None or worst_seconds(replicas) <= promised_seconds
-        if kept and potential[best] <= 0:
+        # What pays is raised in any case: only where nothing does the promise is looked at.
+        if potential[best] <= 0 and (
+            promised_seconds is None or worst_seconds(replicas) <= promised_seconds
+        ):
             return replicas
         replicas[best] += 1
