@@ -3,8 +3,8 @@
 Two kinds of plans are candidates: a function for each layer (`layered`), and functions that gather
 rarely used experts of all layers (`gathered`). None of them depends on what is promised. They are
 looked at from the cheapest on, by a model of sums, until the estimator confirms one; so a looser
-promise never costs more. The one exception is a world where the printed plan, which does depend on
-the promise, is the cheapest: ours is never dearer than it, and so follows it.
+promise never costs more. Everything resident is a candidate, too. The printed plan is none: it
+depends on the promise, and is nowhere near the best (`tests/bench/optimality.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from remoe_planner.planning.ledger import Scores
 from remoe_planner.planning.outcome import Outcome, nothing_fits, rank
 from remoe_planner.planning.placing import Candidate, place, resident_homes
 from remoe_planner.planning.prefixes import Floats
-from remoe_planner.planning.printed import choose_printed
 from remoe_planner.planning.problem import Problem
 from remoe_planner.planning.promise import keeps
 
@@ -38,14 +37,14 @@ class Candidates(Protocol):
 
 
 def choose_marginal(problem: Problem) -> Outcome:
-    """The cheapest of all candidates inside the SLO; never dearer than resident or as printed.
+    """The cheapest of all candidates inside the SLO; never dearer than everything resident.
 
     Raises:
         ValueError: nothing fits what is on offer.
     """
     by_layer = layered(problem, PoolKnobs())
     kinds: list[Candidates] = [*([by_layer] if by_layer else []), *gathered(problem)]
-    found = [*_others(problem), *confirmed(problem, kinds)]
+    found = [*_resident(problem), *confirmed(problem, kinds)]
     if not found:
         raise nothing_fits(problem)
     return min(found, key=lambda outcome: rank(problem, outcome))
@@ -105,16 +104,11 @@ def _candidate(problem: Problem, kinds: Sequence[Candidates], index: int) -> Can
     raise IndexError(index)
 
 
-def _others(problem: Problem) -> Iterator[Outcome]:
-    """What ours is never dearer than."""
+def _resident(problem: Problem) -> Iterator[Outcome]:
+    """Everything beside the main model, where that fits what is on offer."""
     resident = place(problem, resident_homes(problem))
     if resident is not None:
         yield Outcome.of(problem, Candidate(placed=resident, origin="Everything resident"))
-    try:
-        yield choose_printed(problem)
-    except ValueError:
-        # The paper's plan fits nothing on offer; ours may.
-        return
 
 
 ROOMS = (1.0, 0.97, 0.9, 0.7)
