@@ -13,7 +13,7 @@ from rich.table import Table
 from remoe_functions.cli.duration import written
 from remoe_functions.cli.frontier_picture import FrontierPoint, draw_frontier
 from remoe_functions.cli.slo_planning import Question
-from remoe_planner.estimating.alternatives import Alternative, alternatives
+from remoe_planner.estimating.alternatives import Alternative
 from remoe_planner.method import Method
 from remoe_planner.planning.make_plan import Planned
 
@@ -127,18 +127,10 @@ def _point(question: Question, bound: float, planned: Planned) -> FrontierPoint:
 
 
 def _resident(question: Question) -> dict[str, tuple[float, float]]:
-    found = alternatives(
-        question.architecture,
-        routing=question.routing,
-        workload=question.workload,
-        profile=question.profile,
-        offerings=question.offerings,
-        slo=question.slo,
-    )
     return {
         str(other.alternative): (
             other.estimate.latency.tpot_at_percentile_seconds,
             other.estimate.under(question.offerings.billing).per_request,
         )
-        for other in found
+        for other in question.resident()
     }

@@ -20,7 +20,7 @@ from remoe_planner.billing import Billing
 from remoe_planner.demand.routing import Routing
 from remoe_planner.demand.slo import Slo
 from remoe_planner.demand.workload import Workload
-from remoe_planner.estimating.alternatives import alternatives
+from remoe_planner.estimating.alternatives import AlternativeEstimate, alternatives
 from remoe_planner.hardware.profile import HardwareProfile
 from remoe_planner.memory import MemoryModel
 from remoe_planner.method import Method
@@ -39,6 +39,7 @@ class Question:
     Attributes:
         architecture: the model.
         history: what was recorded of its routing.
+        routing: how tokens spread over the experts, as recorded.
         workload: the requests to expect.
         slo: what is promised to them.
         profile: the machine.
@@ -47,15 +48,11 @@ class Question:
 
     architecture: Architecture
     history: ActivationHistory
+    routing: Routing
     workload: Workload
     slo: Slo
     profile: HardwareProfile
     offerings: Offerings
-
-    @property
-    def routing(self) -> Routing:
-        """How tokens spread over the experts, as recorded."""
-        return Routing.of(self.history)
 
     @property
     def grounds(self) -> Grounds:
@@ -85,9 +82,9 @@ class Question:
         except ValueError as error:
             raise CommandError(str(error)) from error
 
-    def beside(self, planned: Planned) -> tuple[Candidate, ...]:
-        """The plan, and every way to serve the model with everything resident."""
-        others = alternatives(
+    def resident(self) -> tuple[AlternativeEstimate, ...]:
+        """Every way to serve the model with everything resident."""
+        return alternatives(
             self.architecture,
             routing=self.routing,
             workload=self.workload,
@@ -95,15 +92,14 @@ class Question:
             offerings=self.offerings,
             slo=self.slo,
         )
-        return (
-            Candidate(name="this plan", estimate=planned.estimate),
-            *(
-                Candidate(
-                    name=other.alternative, estimate=other.estimate, note=". ".join(other.notes)
-                )
-                for other in others
-            ),
+
+    def beside(self, planned: Planned) -> tuple[Candidate, ...]:
+        """The plan, and every way to serve the model with everything resident."""
+        others = (
+            Candidate(name=other.alternative, estimate=other.estimate, note=". ".join(other.notes))
+            for other in self.resident()
         )
+        return (Candidate(name="this plan", estimate=planned.estimate), *others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +152,7 @@ def question_of(source: Source, options: QuestionOptions) -> Question:
     return Question(
         architecture=architecture,
         history=history,
+        routing=Routing.of(history),
         workload=_workload(options, history),
         slo=options.slo,
         profile=profile,
