@@ -296,3 +296,25 @@ def test_the_real_model_is_the_same_twice_and_loads(tmp_path):
     chat = [{"role": "user", "content": "Hi"}]
     rendered = AutoTokenizer.from_pretrained(first).apply_chat_template(chat, tokenize=False)
     assert rendered.endswith("<|im_start|>user\nHi<|im_end|>\n")
+
+
+def test_bytes_are_known_before_they_are_written(directory, sources):
+    assemble.assemble(directory, sources=sources)
+    index = json.loads((directory / "model.safetensors.index.json").read_text())
+    assert assemble.assembled_bytes(sources) == index["metadata"]["total_size"]
+
+
+def test_bytes_of_weights_that_are_still_to_be_fetched_are_not_known():
+    assert assemble.assembled_bytes(assemble.Sources()) == 0
+
+
+def test_dense_weights_are_taken_from_where_the_environment_says(monkeypatch, sources):
+    monkeypatch.setenv("REMOE_DENSE_GGUF", str(sources.gguf))
+    assert assemble.Sources.from_environment().gguf == sources.gguf
+    monkeypatch.delenv("REMOE_DENSE_GGUF")
+    assert assemble.Sources.from_environment() == assemble.Sources()
+
+
+def test_missing_dense_weights_are_named(directory, tmp_path):
+    with pytest.raises(assemble.AssemblyError, match=r"none\.gguf"):
+        assemble.assemble(directory, sources=assemble.Sources(gguf=tmp_path / "none.gguf"))

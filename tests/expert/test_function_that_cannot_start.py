@@ -37,6 +37,22 @@ def test_unknown_function_is_told_with_the_known_ones(mixtral, plan_path):
     assert_refused(found, "the plan has no function 'experts-z'; it has experts-a")
 
 
+@pytest.mark.parametrize(("option", "value"), [("--port", "1"), ("--function", "experts-z")])
+def test_reason_is_left_where_the_pod_tells_it(mixtral, plan_path, tmp_path, option, value):
+    log = tmp_path / "termination-log"
+    log.touch()
+    env = {"REMOE_TERMINATION_LOG": str(log), "REMOE_FUNCTION_TOKEN": None}
+    _, stderr = outcome(mixtral, plan_path, option, value, **env)
+    assert log.read_text() == stderr.strip()
+    assert log.read_text().startswith("function experts-")
+
+
+def test_place_for_last_words_is_never_made(mixtral, plan_path, tmp_path):
+    log = tmp_path / "termination-log"
+    outcome(mixtral, plan_path, name="experts-z", REMOE_TERMINATION_LOG=str(log))
+    assert not log.exists()
+
+
 def test_missing_plan_and_model_are_named(mixtral, plan_path, tmp_path):
     assert_refused(outcome(mixtral, tmp_path / "none.json"), "none.json: cannot be read")
     assert_refused(outcome(tmp_path / "none", plan_path), "none: no such folder")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 HEAVY = {"torch", "transformers", "scipy", "pydantic", "safetensors", "fastapi", "httpx"}
-AFTER_READINESS = {"prometheus_client", "http.server"}
+WHEN_SCRAPED = {"prometheus_client", "http.server"}
 
 
 def loaded_by(module):
@@ -18,14 +18,15 @@ def loaded_by(module):
     return set(json.loads(done.stdout))
 
 
-def test_process_loads_no_framework_and_defers_its_monitor():
+def test_process_loads_no_framework_and_no_library_for_http_or_metrics():
     loaded = loaded_by("remoe_functions.expert.process")
     assert "numpy" in loaded
-    assert not loaded & (HEAVY | AFTER_READINESS)
+    assert not loaded & (HEAVY | WHEN_SCRAPED)
 
 
-def test_monitor_loads_no_framework_either():
-    assert not loaded_by("remoe_functions.expert.monitor_http") & HEAVY
+def test_monitor_answers_probes_without_numpy_and_without_libraries():
+    loaded = loaded_by("remoe_functions.expert.monitor_replies")
+    assert not loaded & (HEAVY | WHEN_SCRAPED | {"numpy"})
 
 
 def test_weights_are_found_and_read_while_numpy_is_still_to_load():

@@ -100,6 +100,14 @@ class World:
         self.tokenizer = tokenizer
         self.url = f"http://127.0.0.1:{port}"
 
+    @property
+    def entry(self):
+        return self.gateway.services.models["tiny"]
+
+    @property
+    def service(self):
+        return self.entry.service
+
     def answers(self, text, **changes):
         self.main.answer = self.tokenizer.encode(text, add_special_tokens=False)
         for name, value in changes.items():
@@ -161,7 +169,9 @@ def world(model_directory, tokenizer):
         )
         async with FakeMain().serve() as main:
             runtime = FakeRuntime(port=None if asleep else main.port)
-            gateway = Gateway.build(config, runtime, keys=KeyRing(keys or {}), token="inner")
+            gateway = Gateway.build(
+                config, {"tiny": runtime}, keys=KeyRing(keys or {}), token="inner"
+            )
             listener = listen("127.0.0.1", 0)
             server = GatewayServer(gateway.app, config.limits, gateway.drain)
             w = World(
@@ -174,7 +184,7 @@ def world(model_directory, tokenizer):
             )
             w.answers("hello world")
             async with running(server, listener):
-                await w.until(lambda: gateway.services.parts.latest is not None)
+                await w.until(lambda: gateway.services.models["tiny"].parts.latest is not None)
                 yield w
 
     return run

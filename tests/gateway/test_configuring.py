@@ -9,6 +9,9 @@ from remoe_functions.gateway.config import ConfigError, GatewayConfig, ModelConf
 from remoe_functions.gateway.served_model import ServedModel
 
 MODEL = {"name": "tiny", "directory": "d", "plan": "p"}
+CLUSTER = {"cluster": {"namespace": "ns"}}
+SERVICE = MODEL | {"service": "s", "plan_digest": "0123abcd"}
+OTHER = SERVICE | {"name": "b", "service": "t"}
 
 
 def read(tmp_path, body):
@@ -35,12 +38,41 @@ def test_defaults_are_enough(tmp_path):
         ({"models": [MODEL, MODEL | {"name": "b", "main_url": "http://x:1"}]}, "main_url"),
         ({"models": [MODEL], "prices": {"call": -1}}, "prices.call"),
         ({"models": [MODEL], "limits": {"drain_seconds": 0}}, "limits.drain_seconds"),
+        ({"models": [MODEL], "limits": {"lame_duck_seconds": -1}}, "limits.lame_duck_seconds"),
+        ({"models": [MODEL | {"slo": {"ttft_seconds": 0}}]}, "models.0.slo.ttft_seconds"),
+        ({"models": [MODEL | {"slo": {"percentile": 95}}]}, "models.0.slo.percentile"),
+        ({"models": [MODEL | {"prices": {"call": -1}}]}, "models.0.prices.call"),
+        ({"models": [SERVICE | {"service": "S_1"}], **CLUSTER}, "models.0.service"),
+        ({"models": [SERVICE | {"plan_digest": "xyz"}], **CLUSTER}, "models.0.plan_digest"),
+        ({"models": [SERVICE], "cluster": {"namespace": "N"}}, "cluster.namespace"),
+        ({"models": [SERVICE], "cluster": {}}, "cluster.namespace"),
+        ({"models": [MODEL], **CLUSTER}, "model 'tiny' needs a service"),
+        ({"models": [MODEL | {"service": "s"}], **CLUSTER}, "model 'tiny' needs a plan_digest"),
+        ({"models": [SERVICE | {"main_url": "http://x:1"}], **CLUSTER}, "has a main_url"),
+        ({"models": [SERVICE, OTHER | {"service": "s"}], **CLUSTER}, "services must be unique"),
+        (
+            {"models": [SERVICE | {"history": "h"}, OTHER | {"history": "i", "state": "h"}]},
+            "state folders",
+        ),
     ],
 )
 def test_wrong_field_is_named(tmp_path, body, named):
     with pytest.raises(ConfigError, match=named) as caught:
         read(tmp_path, body)
     assert "\n" not in str(caught.value)
+
+
+def test_services_of_a_cluster_need_no_more_than_their_names(tmp_path):
+    config = read(tmp_path, {"models": [SERVICE, OTHER], **CLUSTER})
+    assert [model.service for model in config.models] == ["s", "t"]
+    assert config.models[0].state_folder is None
+
+
+def test_price_list_of_a_model_goes_before_the_gateways(tmp_path):
+    own = OTHER | {"prices": {"call": 2, "currency": "EUR"}}
+    config = read(tmp_path, {"models": [SERVICE, own], "prices": {"call": 1}})
+    told = [config.prices_of(model) for model in config.models]
+    assert [(prices.call, prices.currency) for prices in told] == [(1, "USD"), (2, "EUR")]
 
 
 def test_missing_file_is_named(tmp_path):

@@ -111,7 +111,7 @@ async def test_metrics_have_the_names_that_dashboards_know(world):
 async def test_standing_cost_counts_what_is_awake_though_idle(world):
     async with world() as w:
         w.runtime.update("f0", awake_seconds=10.0, replicas=w.runtime.parts["main"].replicas)
-        await w.until(lambda: w.gateway.services.parts.parts["f0"].awake)
+        await w.until(lambda: w.entry.parts.parts["f0"].awake)
         assert await w.metric("remoe:functions_awake") == 1
         assert await w.metric("llm_total_hourly_cost") == 3600 * (2 * 1.0 + 1 * 2.0)
         labels = {"component": "functions", "part": "f0"}
@@ -126,6 +126,11 @@ async def test_start_of_a_part_is_told_phase_by_phase(world):
         (replica,) = w.runtime.parts["main"].replicas
         started = replace(replica, phases={"imports": 0.5, "load": 2.0})
         w.runtime.update("main", replicas=(started,))
-        await w.until(lambda: w.gateway.services.parts.parts["main"].ready[0].phases)
+        await w.until(lambda: w.entry.parts.parts["main"].ready[0].phases)
         value = w.gateway.services.metrics.registry.get_sample_value
-        assert value("remoe:start_phase_seconds", {"part": "main", "phase": "load"}) == 2.0
+        assert (
+            value(
+                "remoe:start_phase_seconds", {"model_name": "tiny", "part": "main", "phase": "load"}
+            )
+            == 2.0
+        )

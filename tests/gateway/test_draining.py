@@ -2,6 +2,8 @@
 
 import asyncio
 
+import httpx
+
 LONG = "hello world, how are you today? the quick brown fox"
 
 
@@ -48,3 +50,38 @@ async def test_nothing_new_is_taken_once_draining_began(world):
         assert (await w.get("/ready")).status_code == 503
         assert (await w.get("/health")).status_code == 200
         assert w.main.jobs == []
+
+
+async def test_gateway_that_leaves_says_so_and_serves_on_for_a_while(world):
+    async with world(limits={"lame_duck_seconds": 0.3}) as w:
+        w.server.exit_soon()
+        assert (await w.get("/ready")).status_code == 503
+        assert (await w.get("/health")).status_code == 200
+        assert (await w.chat()).status_code == 200
+        assert not w.server.should_exit
+        await w.until(lambda: w.server.should_exit)
+        assert (await w.chat()).status_code == 503
+
+
+async def test_gateway_told_twice_to_leave_waits_no_longer(world):
+    async with world(limits={"lame_duck_seconds": 3600}) as w:
+        w.server.exit_soon()
+        w.server.exit_soon()
+        assert w.server.should_exit
+        assert (await w.chat()).status_code == 503
+
+
+async def test_connections_are_closed_with_their_answers_while_the_gateway_leaves(world):
+    body = {"model": "tiny", "prompt": "hello"}
+    async with world(limits={"lame_duck_seconds": 3600}) as w:
+        w.main.first_pause = 0.3
+        async with httpx.AsyncClient(base_url=w.url, timeout=30, trust_env=False) as http:
+            before = await http.get("/health")
+            under_way = asyncio.create_task(http.post("/v1/completions", json=body))
+            await w.until(lambda: w.main.jobs)
+            w.server.exit_soon()
+            answers = [await under_way, await http.get("/health"), await http.get("/health")]
+        await w.until(lambda: not w.server.server_state.connections)
+    assert "connection" not in before.headers
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert [answer.headers["connection"] for answer in answers] == ["close"] * 3

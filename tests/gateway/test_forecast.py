@@ -90,7 +90,7 @@ async def ask(w, tokens):
 
 
 async def knows(w):
-    await w.until(lambda: w.gateway.services.models["tiny"].forecasting._signature is not None)
+    await w.until(lambda: w.service.forecasting._signature is not None)
 
 
 @pytest.mark.parametrize(("expert", "functions"), [(0, ["f0"]), (1, ["f1"]), (2, [])])
@@ -125,7 +125,7 @@ async def test_function_awake_already_is_not_woken(world, tmp_path, checkpoint_d
     async with world(model=model(checkpoint_directory, tmp_path)) as w:
         await knows(w)
         await w.runtime.wake("f0")
-        await w.until(lambda: w.gateway.services.parts.parts["f0"].desired == 1)
+        await w.until(lambda: w.entry.parts.parts["f0"].desired == 1)
         await ask(w, [10])
     assert w.runtime.wakes == ["f0"]
 
@@ -136,7 +136,7 @@ async def test_history_that_grows_is_read_again(world, tmp_path, checkpoint_dire
         await knows(w)
         assert (await ask(w, [10]))["functions_forecast"] == []
         remember(tmp_path, checkpoint_directory, [10], 1)
-        service = w.gateway.services.models["tiny"]
+        service = w.service
         await w.until(lambda: service.forecasting.forecast.past.requests > 0)
         assert (await ask(w, [10]))["functions_forecast"] == ["f1"]
 

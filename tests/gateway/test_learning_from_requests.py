@@ -18,7 +18,7 @@ async def ask(w, tokens):
 
 
 def forecasting_of(w):
-    return w.gateway.services.models["tiny"].forecasting
+    return w.service.forecasting
 
 
 async def ready(w, routing=told_of):

@@ -43,7 +43,7 @@ async def gateway_process(path, port, *extra, pass_fds=()):
         pass_fds=pass_fds,
     )
     try:
-        async with asyncio.timeout(20), httpx.AsyncClient() as http:
+        async with asyncio.timeout(30), httpx.AsyncClient(timeout=30) as http:
             while process.returncode is None:
                 try:
                     await http.get(f"http://127.0.0.1:{port}/health")
@@ -163,3 +163,16 @@ def test_gateway_never_loads_torch_or_transformers():
         "sys.exit(bool({'torch', 'transformers', 'fastapi'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=20).returncode == 0
+
+
+def test_gateway_without_access_to_its_cluster_says_so(tmp_path, model_directory, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = config_file(tmp_path, model_directory, 0, None)
+    body = json.loads(path.read_text())
+    body["models"][0] |= {"service": "tiny", "plan_digest": "0123abcd"}
+    path.write_text(json.dumps(body | {"cluster": {"namespace": "ns"}}))
+    result = run(path)
+    assert result.returncode == 2
+    assert "the cluster cannot be talked to" in result.stderr
+    assert "Traceback" not in result.stderr

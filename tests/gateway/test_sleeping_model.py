@@ -17,7 +17,7 @@ async def test_request_wakes_a_sleeping_model_and_is_served(world):
 async def test_herd_causes_one_wake(world):
     async with world(asleep=True) as w:
         asked = [asyncio.create_task(w.chat()) for _ in range(20)]
-        await w.until(lambda: w.gateway.services.models["tiny"].door.held == 20)
+        await w.until(lambda: w.service.door.held == 20)
         w.runtime.main_ready(w.main.port)
         answers = await asyncio.gather(*asked)
     assert [answer.status_code for answer in answers] == [200] * 20
@@ -28,7 +28,7 @@ async def test_herd_causes_one_wake(world):
 async def test_held_requests_are_counted(world):
     async with world(asleep=True) as w:
         asked = asyncio.create_task(w.chat())
-        await w.until(lambda: w.gateway.services.models["tiny"].door.held == 1)
+        await w.until(lambda: w.service.door.held == 1)
         assert await w.metric("vllm:num_requests_waiting") == 1
         w.runtime.main_ready(w.main.port)
         body = (await asked).json()
@@ -39,7 +39,7 @@ async def test_held_requests_are_counted(world):
 async def test_no_more_are_held_than_allowed(world):
     async with world(asleep=True, limits={"max_held": 2}) as w:
         held = [asyncio.create_task(w.chat()) for _ in range(2)]
-        await w.until(lambda: w.gateway.services.models["tiny"].door.held == 2)
+        await w.until(lambda: w.service.door.held == 2)
         refused = await w.chat(stream=True)
         w.runtime.main_ready(w.main.port)
         assert [r.status_code for r in await asyncio.gather(*held)] == [200, 200]
@@ -94,7 +94,7 @@ async def test_error_before_the_first_byte_is_a_status(world):
 
 async def test_held_client_that_leaves_frees_its_place(world):
     async with world(asleep=True) as w:
-        door = w.gateway.services.models["tiny"].door
+        door = w.service.door
         asked = asyncio.create_task(w.chat())
         await w.until(lambda: door.held == 1)
         asked.cancel()
@@ -126,7 +126,7 @@ async def test_unreachable_runtime_is_tried_again(world):
 
 async def test_starting_replica_takes_no_work(world):
     async with world() as w:
-        door = w.gateway.services.models["tiny"].door
+        door = w.service.door
         (replica,) = w.runtime.parts["main"].replicas
         w.runtime.update("main", replicas=(replace(replica, state=ReplicaState.STARTING),))
         await w.until(lambda: not door.is_ready)

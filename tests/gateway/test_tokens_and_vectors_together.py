@@ -119,7 +119,7 @@ def test_state_that_makes_no_sense_is_refused(change):
 
 async def test_share_outlives_a_restart(world, tmp_path):
     async with world(model={"history": tmp_path}) as w:
-        forecasting = w.gateway.services.models["tiny"].forecasting
+        forecasting = w.service.forecasting
         await w.until(lambda: forecasting.forecast.learner is not None)
         w.main.routing = told_of
         made = forecast()
@@ -132,6 +132,6 @@ async def test_share_outlives_a_restart(world, tmp_path):
         await w.post("/v1/completions", body)
         await w.until(lambda: forecasting.forecast.learner.learned == 1)
     async with world(model={"history": tmp_path}) as w:
-        forecasting = w.gateway.services.models["tiny"].forecasting
+        forecasting = w.service.forecasting
         await w.until(lambda: forecasting.forecast.learner is not None)
         assert forecasting.forecast.joint.share == made.joint.share != JointShare().share

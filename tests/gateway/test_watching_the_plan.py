@@ -148,7 +148,7 @@ async def test_running_gateway_tells_the_saving_and_goes_on_with_its_plan(
     often = {"replan_seconds": 0.05, "history_refresh_seconds": 0.05}
     prices = {"main_gib_second": 1e-5, "function_gib_second": 1e-5, "call": 0.0}
     async with world(model=configured, forecast=often, prices=prices) as w:
-        service = w.gateway.services.models["tiny"]
+        service = w.service
         await w.until(lambda: service.forecasting._signature is not None)
         for _ in range(3):
             assert (await w.chat()).status_code == 200
@@ -164,7 +164,7 @@ async def test_running_gateway_tells_the_saving_and_goes_on_with_its_plan(
 
 async def test_gateway_without_a_profile_watches_nothing(world, tmp_path):
     async with world(model={"history": tmp_path}, forecast={"replan_seconds": 0.01}) as w:
-        assert w.gateway.services.models["tiny"].forecasting._watch is None
+        assert w.service.forecasting._watch is None
         assert (await w.chat()).status_code == 200
         assert await w.metric("remoe:replan_saving_per_hour") == 0.0
 
@@ -180,4 +180,4 @@ def test_profile_that_is_none_is_refused_at_the_start(model_directory, tmp_path)
     }
     config = GatewayConfig.model_validate({"models": [model]})
     with pytest.raises(ConfigError, match="cannot read the hardware profile"):
-        Gateway.build(config, None, keys=KeyRing({}), token="")
+        Gateway.build(config, {"tiny": None}, keys=KeyRing({}), token="")

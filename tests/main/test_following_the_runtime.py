@@ -27,6 +27,10 @@ class FakeRuntime:
         self.snapshots = asyncio.Queue()
         self.wakes = []
         self.broken = False
+        self.closed = False
+
+    async def aclose(self):
+        self.closed = True
 
     async def wake(self, name):
         self.wakes.append(name)
@@ -90,9 +94,26 @@ async def test_wish_that_failed_is_made_again():
         directory.wake("f")
         assert await settle(lambda: runtime.wakes == ["f"])
         runtime.broken = False
-        await asyncio.sleep(0.01)
+        assert await settle(lambda: directory.wake("f") or runtime.wakes == ["f", "f"])
+
+
+async def test_runtime_that_is_away_is_not_asked_at_every_miss():
+    runtime = FakeRuntime()
+    runtime.broken = True
+    async with following(runtime) as directory:
+        for _ in range(10):
+            directory.wake("f")
+            await asyncio.sleep(0.005)
+        assert runtime.wakes == ["f"]
+
+
+async def test_wish_after_the_end_is_dropped():
+    runtime = FakeRuntime()
+    async with following(runtime) as directory:
+        await directory.aclose()
         directory.wake("f")
-        assert await settle(lambda: runtime.wakes == ["f", "f"])
+        await asyncio.sleep(0.01)
+        assert (runtime.wakes, runtime.closed) == ([], True)
 
 
 async def test_following_outlives_a_runtime_that_is_away():

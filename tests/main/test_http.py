@@ -15,6 +15,7 @@ from main.engine_world import TOKEN, answer_of
 from starlette.requests import ClientDisconnect
 
 from remoe_functions.main.metrics import MainCollector, registry_of
+from remoe_functions.main.probes import Probes
 from remoe_functions.main.schema import parse_request
 from remoe_functions.main.server import MAX_BODY_BYTES, Answer, AnswerStream, Door, build_app
 
@@ -43,8 +44,14 @@ class Served:
         )
         listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.draining = False
+        probes = Probes(
+            engine=lambda: None if self.door is None else self.door.engine,
+            is_draining=lambda: self.draining,
+            phases=lambda: {"map": 0.5},
+        )
         self.server = uvicorn.Server(
-            uvicorn.Config(build_app(lambda: self.door), log_level="error", ws="none")
+            uvicorn.Config(build_app(lambda: self.door, probes), log_level="error", ws="none")
         )
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]})
         self.thread.start()

@@ -7,12 +7,14 @@ alone when it is complete already. Loading it is somebody else's work.
 import errno
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,7 +28,11 @@ LAYOUT_VERSION = 1
 MANIFEST = "remoe-demo-model.json"
 UPCYCLE = Path(__file__).with_name("upcycle.safetensors")
 
+GGUF_VARIABLE = "REMOE_DENSE_GGUF"
+"""Names a GGUF file of the dense weights, where there is no network to fetch them from."""
+
 _LAYERS_PER_SHARD = 5
+_NUMBER_BYTES = 2  # bfloat16
 _THREADS = 2  # numpy releases the GIL; more would only crowd the memory bus
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -45,10 +51,20 @@ class Sources:
     """None for the published one, which is fetched when it is needed and not before."""
     upcycle: Path = UPCYCLE
 
+    @classmethod
+    def from_environment(cls) -> "Sources":
+        """The published halves; the dense one from where $REMOE_DENSE_GGUF says, if it does."""
+        named = os.environ.get(GGUF_VARIABLE)
+        return cls(gguf=Path(named) if named else None)
+
     def identity(self) -> dict[str, Any]:
         """What the bytes of the directory depend on."""
         dense = wheel.sha256(self.gguf) if self.gguf else wheel.SMOLLM2.member_sha256
         return {"layout": LAYOUT_VERSION, "dense": dense, "upcycle": wheel.sha256(self.upcycle)}
+
+    def digest(self) -> str:
+        """Tells the model made of these from any other."""
+        return sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def assemble(
@@ -59,11 +75,11 @@ def assemble(
     A complete directory is not touched, so it may well be read-only and the machine offline.
     """
     directory = directory.absolute()
-    chosen = sources or Sources()
-    identity = chosen.identity()
-    if is_complete(directory, identity):
-        return directory
+    chosen = sources or Sources.from_environment()
     try:
+        identity = chosen.identity()
+        if is_complete(directory, identity):
+            return directory
         with _exclusive(directory):
             if not is_complete(directory, identity):
                 _replace(directory, chosen, identity, progress or _silence)
@@ -72,6 +88,17 @@ def assemble(
     except OSError as error:
         raise AssemblyError(_explain(directory, error)) from error
     return directory
+
+
+def assembled_bytes(sources: Sources) -> int:
+    """Bytes of the weights to be written; 0 where the dense ones have yet to be fetched."""
+    if sources.gguf is None:
+        return 0
+    dense, upcycle = DenseModel(sources.gguf), Upcycle.read(sources.upcycle)
+    copies = {name: upcycle.experts if ".mlp." in name else 1 for name in dense.names}
+    gates = dense.shape.layers * upcycle.experts * dense.shape.hidden
+    numbers = gates + sum(dense.count(name) * times for name, times in copies.items())
+    return numbers * _NUMBER_BYTES
 
 
 def is_complete(directory: Path, identity: dict[str, Any]) -> bool:

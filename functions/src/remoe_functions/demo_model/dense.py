@@ -3,6 +3,7 @@
 Dequantization is elementwise NumPy, so every machine gets the same float32 weights.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,10 @@ class DenseModel:
     @property
     def names(self) -> list[str]:
         return sorted(self._tensors)
+
+    def count(self, name: str) -> int:
+        """Numbers in one tensor."""
+        return math.prod(_rows_first(self._tensors[name]))
 
     def weight(self, name: str) -> Float32:
         """One tensor, dequantized, rows first as torch's Linear keeps them."""

@@ -5,25 +5,35 @@ from __future__ import annotations
 import sys
 
 from remoe_functions.expert.share import bound_blas, take_cpu_share
+from remoe_functions.runtime.last_words import end_when_told, leave_words
 from remoe_functions.runtime.tether import Tether
 
 
 def main() -> int:
     """Run the process; returns its exit status."""
+    end_when_told()
     threads = take_cpu_share()
+    from remoe_functions.expert.arguments import parse
+    from remoe_functions.expert.monitor import Monitor
     from remoe_functions.expert.startup import CANNOT_START, IMPORTS, MAP, begin
 
     tether = begin(Tether.from_environment())
+    arguments = parse(sys.argv[1:])
+    try:
+        # Before all that takes time: a probe that is refused comes again a second later.
+        monitor = Monitor(arguments.host, arguments.metrics_port, lambda: tether.phases)
+    except OSError as error:
+        place = f"{arguments.host}:{arguments.metrics_port}"
+        leave_words(f"function {arguments.function}: cannot listen for metrics on {place}: {error}")
+        return CANNOT_START
     from remoe_functions.checkpoint.errors import CheckpointError
-    from remoe_functions.expert.arguments import parse
     from remoe_functions.expert.assignment import AssignmentError
     from remoe_functions.expert.opening import open_function
 
-    arguments = parse(sys.argv[1:])
     try:
         opened = open_function(arguments)
     except (AssignmentError, CheckpointError) as error:
-        sys.stderr.write(f"function {arguments.function}: {error}\n")
+        leave_words(f"function {arguments.function}: {error}")
         return CANNOT_START
     tether.phase(MAP)
     from remoe_functions.kernel.machine import native_available
@@ -32,7 +42,7 @@ def main() -> int:
     from remoe_functions.expert.process import run
 
     tether.phase(IMPORTS)
-    return run(arguments, opened, tether, threads=threads)
+    return run(arguments, opened, tether, monitor, threads=threads)
 
 
 if __name__ == "__main__":

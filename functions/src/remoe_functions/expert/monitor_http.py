@@ -1,64 +1,75 @@
-"""The monitor's HTTP: three paths, read only. Imported after readiness."""
+"""As much HTTP as a probe or a scraper speaks: one GET without a body, one answer, the end.
+
+What is answered is in `monitor_replies`; why this is by hand is told in `monitor`.
+"""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
 
-from remoe_functions.expert.metrics import CONTENT_TYPE, FunctionCollector, exposition
-from remoe_functions.expert.monitor import Watched
-
-Reply = tuple[HTTPStatus, str, bytes]
-_TEXT = "text/plain; charset=utf-8"
-_REQUEST_SECONDS = 5.0
-
-
-def server_on(listener: socket.socket, watched: Watched) -> ThreadingHTTPServer:
-    """A server that answers /health, /ready and /metrics on a listening socket."""
-    paths = _paths(watched)
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = _REQUEST_SECONDS  # a client that sends nothing is dropped
-
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            status, content_type, body = paths.get(path, _not_found)()
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Probes come every second: they are not logged."""
-
-    server = ThreadingHTTPServer(listener.getsockname()[:2], Handler, bind_and_activate=False)
-    server.socket.close()
-    server.socket = listener
-    server.daemon_threads = True
-    return server
+REQUEST_SECONDS = 5.0
+MAX_REQUEST_BYTES = 16 << 10
+_END = b"\r\n\r\n"
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
 
 
-def _paths(watched: Watched) -> dict[str, Callable[[], Reply]]:
-    text = exposition(
-        FunctionCollector(
-            watched.function, watched.kernel, watched.meter, watched.in_flight, watched.phases
-        )
-    )
+class RequestError(Exception):
+    """What came is not a request that is answered here.
 
-    def ready() -> Reply:
-        if watched.is_ready():
-            return HTTPStatus.OK, _TEXT, b"ready\n"
-        return HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, b"draining\n"
+    Attributes:
+        status: the HTTP status that says so.
+    """
 
-    return {
-        "/health": lambda: (HTTPStatus.OK, _TEXT, b"alive\n"),
-        "/ready": ready,
-        "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE, text()),
-    }
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
-def _not_found() -> Reply:
-    return HTTPStatus.NOT_FOUND, _TEXT, b"served are /health, /ready and /metrics\n"
+def read_path(connection: socket.socket) -> str:
+    """Read a request and return its path, without a query.
+
+    Raises:
+        RequestError: it is malformed, too long, or no GET.
+        OSError: the client left, or did not send it in time.
+    """
+    head = _read_head(connection)
+    words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        raise RequestError(400, "not an HTTP request")
+    if words[0] != "GET":
+        raise RequestError(405, "only GET is answered")
+    return words[1].partition("?")[0]
+
+
+def response(status: int, content_type: str, body: bytes) -> bytes:
+    """A whole response; the connection ends with it."""
+    lines = [
+        f"HTTP/1.1 {status} {_REASONS[status]}",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]
+    return "\r\n".join(lines).encode() + _END + body
+
+
+def _read_head(connection: socket.socket) -> bytes:
+    until = time.monotonic() + REQUEST_SECONDS
+    head = b""
+    while _END not in head:
+        if len(head) > MAX_REQUEST_BYTES:
+            raise RequestError(431, f"a request has at most {MAX_REQUEST_BYTES} bytes")
+        # Of the whole, not of each piece: a client that trickles is dropped, too.
+        connection.settimeout(max(0.001, until - time.monotonic()))
+        piece = connection.recv(4096)
+        if not piece:
+            raise ConnectionResetError("the client left in the middle")
+        head += piece
+    return head

@@ -25,6 +25,7 @@ from remoe_functions.expert.probe import ProbeError, probe
 from remoe_functions.expert.service import ExpertService, mapped_experts
 from remoe_functions.expert.startup import CANNOT_START, FIRST_TOUCH, READY
 from remoe_functions.expert.stopping import StopSignal
+from remoe_functions.runtime.last_words import leave_words
 from remoe_functions.runtime.tether import Tether
 from remoe_functions.wire.limits import Limits
 from remoe_functions.wire.server import Server
@@ -51,22 +52,28 @@ class Loaded:
         return self.opened.checkpoint.hidden_size
 
 
-def run(arguments: Arguments, opened: Opened, tether: Tether, *, threads: int) -> int:
+def run(
+    arguments: Arguments, opened: Opened, tether: Tether, monitor: Monitor, *, threads: int
+) -> int:
     """Be the function until SIGTERM; returns the process's exit status."""
     stopping = StopSignal()
     try:
-        return _live(arguments, opened, tether, stopping, threads)
+        return _live(arguments, opened, tether, monitor, stopping, threads)
     except (CheckpointError, ProbeError, StartError) as error:
-        sys.stderr.write(f"function {arguments.function}: {error}\n")
+        leave_words(f"function {arguments.function}: {error}")
         return CANNOT_START
 
 
 def _live(
-    arguments: Arguments, opened: Opened, tether: Tether, stopping: StopSignal, threads: int
+    arguments: Arguments,
+    opened: Opened,
+    tether: Tether,
+    monitor: Monitor,
+    stopping: StopSignal,
+    threads: int,
 ) -> int:
-    token = _token()
-    monitor = _listen(arguments)
     try:
+        token = _token()
         loaded = _load(opened, tether, threads)
         limits = Limits(max_hidden=loaded.hidden_size)
         meter = loaded.meter
@@ -123,22 +130,22 @@ def _announce(
     stopping: StopSignal,
     port: int,
 ) -> None:
-    """Say ready: to the supervisor, on standard output, and to probes."""
-    tether.ready(arguments.host, port)
-    tether.beat(lambda: (server.in_flight, server.idle_seconds))
-    address = {"host": arguments.host, "port": port, "metrics_port": monitor.port}
-    sys.stdout.write(json.dumps({"ready": address, "function": arguments.function}) + "\n")
-    sys.stdout.flush()
-    monitor.start(
+    """Say ready: to probes, to the supervisor, and on standard output."""
+    monitor.open(
         Watched(
             function=arguments.function,
             kernel=loaded.kernel,
             meter=loaded.meter,
             is_ready=lambda: not stopping.is_given,
             in_flight=lambda: server.in_flight,
-            phases=lambda: tether.phases,
+            idle_seconds=lambda: server.idle_seconds,
         )
     )
+    tether.ready(arguments.host, port)
+    tether.beat(lambda: (server.in_flight, server.idle_seconds))
+    address = {"host": arguments.host, "port": port, "metrics_port": monitor.port}
+    sys.stdout.write(json.dumps({"ready": address, "function": arguments.function}) + "\n")
+    sys.stdout.flush()
 
 
 def _drain(server: Server, drain_seconds: float) -> int:
@@ -155,11 +162,3 @@ def _token() -> str:
     if not token:
         raise StartError(f"{TOKEN} must be set: calls are taken from its holders only")
     return token
-
-
-def _listen(arguments: Arguments) -> Monitor:
-    try:
-        return Monitor(arguments.host, arguments.metrics_port)
-    except OSError as error:
-        place = f"{arguments.host}:{arguments.metrics_port}"
-        raise StartError(f"cannot listen for metrics on {place}: {error}") from error

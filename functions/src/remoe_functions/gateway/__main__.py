@@ -11,10 +11,11 @@ from pathlib import Path
 
 import uvloop
 
-from remoe_functions.gateway.composition import FUNCTION_TOKEN, Gateway, runtime_for
+from remoe_functions.gateway.composition import FUNCTION_TOKEN, Gateway
 from remoe_functions.gateway.config import ConfigError, GatewayConfig
 from remoe_functions.gateway.keys import KeyRing
 from remoe_functions.gateway.listening import adopt, listen
+from remoe_functions.gateway.runtimes import runtimes_for
 from remoe_functions.gateway.server import GatewayServer
 from remoe_functions.runtime.tether import Tether
 
@@ -44,7 +45,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m remoe_functions.gateway",
         description="The front door of Remoe: OpenAI's API before a main model and its functions.",
         epilog="Secrets come by environment: REMOE_API_KEYS (JSON, name -> key), "
-        "REMOE_FUNCTION_TOKEN. REMOE_CONTROL names the runtime's socket.",
+        "REMOE_FUNCTION_TOKEN; or as files that the configuration names. REMOE_CONTROL names the "
+        "runtime's socket, where the configuration names no cluster.",
     )
     parser.add_argument("--config", type=Path, required=True, help="JSON file (GatewayConfig)")
     parser.add_argument(
@@ -63,7 +65,7 @@ def _listener(config: GatewayConfig, descriptor: int | None) -> socket.socket:
 async def _serve(config: GatewayConfig, listener: socket.socket, tether: Tether) -> None:
     gateway = Gateway.build(
         config,
-        runtime_for(config),
+        runtimes_for(config),
         keys=KeyRing.from_environment(),
         token=os.environ.get(FUNCTION_TOKEN, ""),
     )

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from remoe_functions.gateway.access import key_name, request_id_of, services_of
+from remoe_functions.gateway.access import Entered, entered, request_id_of, services_of
 from remoe_functions.gateway.body import read_json
 from remoe_functions.gateway.chat_format import ChatFormat
 from remoe_functions.gateway.chat_request import ChatRequest
@@ -35,10 +35,10 @@ async def chat_completions(request: Request) -> ASGIApp:
     """POST /v1/chat/completions."""
     services = services_of(request)
     asked = ChatRequest.parse(await read_json(request, services.limits.max_body_bytes))
-    service = services.model(asked.model)
+    within = entered(request, asked.model)
     asked.check(services.limits)
-    prompt = await asyncio.to_thread(service.model.chat_prompt, asked.template_messages)
-    completion = _completion(request, service, asked, [prompt], param="messages")
+    prompt = await asyncio.to_thread(within.service.model.chat_prompt, asked.template_messages)
+    completion = _completion(request, within, asked, [prompt], param="messages")
     heading = _heading("chatcmpl", request, asked)
     return await _respond(request, asked, completion, ChatFormat(heading))
 
@@ -47,31 +47,32 @@ async def completions(request: Request) -> ASGIApp:
     """POST /v1/completions."""
     services = services_of(request)
     asked = CompletionRequest.parse(await read_json(request, services.limits.max_body_bytes))
-    service = services.model(asked.model)
+    within = entered(request, asked.model)
     asked.check(services.limits, prompts=len(asked.prompts))
-    tokenize = partial(service.model.text_prompt, add_special_tokens=asked.add_special_tokens)
+    tokenize = partial(
+        within.service.model.text_prompt, add_special_tokens=asked.add_special_tokens
+    )
     prompts = await asyncio.to_thread(lambda: [tokenize(prompt) for prompt in asked.prompts])
-    completion = _completion(request, service, asked, prompts, param="prompt")
+    completion = _completion(request, within, asked, prompts, param="prompt")
     heading = _heading("cmpl", request, asked)
     return await _respond(request, asked, completion, CompletionFormat(heading))
 
 
 def _completion(
     request: Request,
-    service: ModelService,
+    within: Entered,
     asked: SamplingRequest,
     prompts: Sequence[Tokens],
     *,
     param: str,
 ) -> Completion:
-    services = services_of(request)
     return Completion(
         request_id_of(request),
-        _jobs(request, service, asked, prompts, param=param),
-        key=key_name(request),
+        _jobs(request, within.service, asked, prompts, param=param),
+        key=within.key,
         prompt_tokens=sum(map(len, prompts)),
-        service=service,
-        house=services.house,
+        service=within.service,
+        house=services_of(request).house,
     )
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from remoe_functions.gateway import answering, describing
-from remoe_functions.gateway.access import key_name
+from remoe_functions.gateway.access import usable
 from remoe_functions.gateway.errors import GatewayError, envelope
 from remoe_functions.gateway.request_id import RequestIds
 from remoe_functions.gateway.services import Services
@@ -62,6 +62,7 @@ def _open_routes() -> list[Route]:
         Route("/health", describing.health),
         Route("/ready", describing.ready),
         Route("/metrics", describing.metrics),
+        Route("/usage", describing.usage),
         Route("/version", describing.show_version),
     ]
 
@@ -74,7 +75,7 @@ class _Keyed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
-        key_name(request)
+        usable(request)
         response = await self._handler(request)
         await response(scope, receive, send)
 

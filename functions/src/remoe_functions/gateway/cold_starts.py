@@ -1,21 +1,37 @@
-"""How long parts took to start, phase by phase, as the runtime last saw them."""
+"""How long parts took to start, phase by phase, as the runtimes told.
+
+Each gateway counts the starts it saw: of several gateways one is to be looked at, not their sum.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from remoe_functions.gateway.parts import PartsView
+from remoe_functions.gateway.model_entry import ModelEntry
+from remoe_functions.runtime.state import PartKind, PartStatus, Replica, Snapshot
+
+_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600)
+_TOTAL = "total"
 
 
 class ColdStarts(Collector):
-    """The start-up phases of the newest replica of every part that is awake."""
+    """Every start seen, and the phases of the newest replica of every part that is awake."""
 
-    def __init__(self, parts: PartsView, registry: CollectorRegistry) -> None:
-        self._parts = parts
+    def __init__(self, entries: Mapping[str, ModelEntry], registry: CollectorRegistry) -> None:
+        self._entries = entries
+        self._seconds = Histogram(
+            "remoe:cold_start_seconds",
+            "Seconds of the starts this gateway saw, by phase, and in total.",
+            ("model_name", "component", "phase"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        for entry in entries.values():
+            entry.parts.listen(_Starts(entry, self._seconds).take)
         registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
@@ -25,10 +41,37 @@ class ColdStarts(Collector):
         seconds = GaugeMetricFamily(
             "remoe:start_phase_seconds",
             "Seconds of each start-up phase of a part's newest ready replica.",
-            labels=["part", "phase"],
+            labels=["model_name", "part", "phase"],
         )
-        for name, part in self._parts.parts.items():
-            phases = part.ready[-1].phases if part.ready else {}
-            for phase, took in phases.items():
-                seconds.add_metric([name, phase], took)
+        for entry in self._entries.values():
+            for name, part in entry.own_parts.items():
+                phases = part.ready[-1].phases if part.ready else {}
+                for phase, took in phases.items():
+                    seconds.add_metric([entry.name, name, phase], took)
         return (seconds,)
+
+
+class _Starts:
+    """One model's replicas as they become ready.
+
+    Those of a part that was not known before may have been ready for long, and are not counted.
+    """
+
+    def __init__(self, entry: ModelEntry, seconds: Histogram) -> None:
+        self._entry = entry
+        self._seconds = seconds
+        self._ready: dict[str, frozenset[str]] = {}
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Count what became ready since the last snapshot."""
+        for name, part in self._entry.own_of(snapshot).items():
+            known = self._ready.get(name)
+            for replica in part.ready:
+                if known is not None and replica.id not in known:
+                    self._count(part, replica)
+        self._ready = {n: frozenset(r.id for r in p.ready) for n, p in snapshot.parts.items()}
+
+    def _count(self, part: PartStatus, replica: Replica) -> None:
+        component = "main" if part.kind is PartKind.MAIN else "functions"
+        for phase, took in {**replica.phases, _TOTAL: replica.startup_seconds}.items():
+            self._seconds.labels(self._entry.name, component, phase).observe(took)

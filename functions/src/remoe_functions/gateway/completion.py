@@ -28,7 +28,6 @@ from remoe_functions.gateway.model_service import ModelService
 from remoe_functions.gateway.stopwatch import Stopwatch
 from remoe_functions.gateway.summary import Summary
 from remoe_functions.gateway.transcript import Piece, Transcript
-from remoe_planner.prices import Prices
 
 _logger = logging.getLogger(__name__)
 
@@ -38,11 +37,10 @@ Emit = Callable[[int, Piece], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """What all requests share: places, the end of the gateway's life, prices."""
+    """What all requests share: places, and the end of the gateway's life."""
 
     admission: Admission
     drain: Drain
-    prices: Prices
 
 
 class Completion:
@@ -155,7 +153,7 @@ class Completion:
             prompt_tokens=self._prompt_tokens,
             completion_tokens=account.tokens,
             account=account,
-            bill=account.bill(self.model.plan, self._house.prices),
+            bill=account.bill(self.model.plan, self._service.prices),
             ttft_seconds=self._watch.ttft_seconds,
             held_seconds=self._watch.held_seconds,
             elapsed_seconds=self._watch.elapsed_seconds,

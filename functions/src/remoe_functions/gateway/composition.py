@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
+import httpx
 from starlette.types import ASGIApp
 
 from remoe_functions.gateway.admission import Admission
 from remoe_functions.gateway.app import build_app
 from remoe_functions.gateway.cold_starts import ColdStarts
 from remoe_functions.gateway.completion import House
-from remoe_functions.gateway.config import (
-    ConfigError,
-    GatewayConfig,
-    ModelConfig,
-    read_profile,
-)
+from remoe_functions.gateway.config import ConfigError, GatewayConfig, ModelConfig
 from remoe_functions.gateway.draining import Drain
-from remoe_functions.gateway.forecast_upkeep import Forecasting
-from remoe_functions.gateway.function_waking import FunctionWaker, WakeEconomy
-from remoe_functions.gateway.keys import KeyRing
-from remoe_functions.gateway.main_client import MainClient
+from remoe_functions.gateway.key_directory import KeyDirectory
+from remoe_functions.gateway.keys import KeyRing, KeySource
+from remoe_functions.gateway.main_client import main_http
 from remoe_functions.gateway.metrics import Metrics
-from remoe_functions.gateway.model_service import ModelService
+from remoe_functions.gateway.model_entry import ModelEntry
+from remoe_functions.gateway.model_opening import ModelOpening
 from remoe_functions.gateway.parts import PartsView
-from remoe_functions.gateway.patience import Patience
-from remoe_functions.gateway.plan_watch import PlanTerms, PlanWatch
-from remoe_functions.gateway.served_model import ServedModel
+from remoe_functions.gateway.runtimes import close_runtimes
 from remoe_functions.gateway.services import Services
-from remoe_functions.gateway.standing_cost import BilledModel, StandingCost
-from remoe_functions.gateway.static_runtime import StaticRuntime
-from remoe_functions.gateway.waking import DoorKnobs, MainDoor
-from remoe_functions.runtime.control_client import CONTROL, ControlClient
+from remoe_functions.gateway.standing_cost import StandingCost
 from remoe_functions.runtime.runtime import Runtime
-from remoe_planner.prices import Prices
 
 FUNCTION_TOKEN = "REMOE_FUNCTION_TOKEN"  # noqa: S105 - the variable's name, not its value
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,120 +41,119 @@ class Gateway:
     services: Services
 
     @classmethod
-    def build(cls, config: GatewayConfig, runtime: Runtime, *, keys: KeyRing, token: str) -> Self:
+    def build(
+        cls, config: GatewayConfig, runtimes: Mapping[str, Runtime], *, keys: KeyRing, token: str
+    ) -> Self:
         """Put a gateway together.
 
         Args:
             config: checked.
-            runtime: where main models and functions are.
-            keys: who may enter.
-            token: what main knows the gateway by; empty for none.
+            runtimes: where each model's parts are, by the model's name.
+            keys: who may use the models that have no keys of their own.
+            token: what mains know the gateway by whose models have no token of their own; empty
+                for none.
 
         Raises:
-            ConfigError: a file that the configuration names is missing or wrong.
+            ConfigError: outside of a cluster, where no model can be opened.
         """
         limits = config.limits
-        prices = Prices(**config.prices.model_dump())
-        parts, metrics = PartsView(runtime), Metrics()
-        client = MainClient(token=token, silence_seconds=limits.silence_seconds)
+        metrics = Metrics([model.slo.slo for model in config.models])
         workshop = _Workshop(
-            config=config, runtime=runtime, parts=parts, metrics=metrics, client=client
-        )
-        models = {model.name: workshop.service(model) for model in config.models}
-        drain = Drain(limits.drain_seconds)
-        services = Services(
-            models=models,
-            house=House(admission=Admission(limits.max_running), drain=drain, prices=prices),
-            limits=limits,
+            config=config,
+            runtimes=runtimes,
+            views={id(runtime): PartsView(runtime) for runtime in runtimes.values()},
+            metrics=metrics,
+            http=main_http(limits.silence_seconds),
             keys=keys,
-            parts=parts,
+            token=token,
+        )
+        entries = {model.name: workshop.entry(model) for model in config.models}
+        if config.cluster is None:
+            _open(entries)
+        services = Services(
+            models=entries,
+            house=House(admission=Admission(limits.max_running), drain=Drain(limits.drain_seconds)),
+            limits=limits,
             metrics=metrics,
         )
-        billed = [
-            BilledModel(name=m.name, main_part=m.main_part, plan=models[m.name].model.plan)
-            for m in config.models
-        ]
-        StandingCost(billed, parts, prices, metrics)
-        ColdStarts(parts, metrics.registry)
-        return cls(
-            app=build_app(services, _Beside(services, client)), drain=drain, services=services
-        )
+        StandingCost(entries, metrics)
+        ColdStarts(entries, metrics.registry)
+        app = build_app(services, _Beside(services, workshop))
+        return cls(app=app, drain=services.house.drain, services=services)
+
+
+def _open(entries: Mapping[str, ModelEntry]) -> None:
+    """Open what can be opened.
+
+    Raises:
+        ConfigError: nothing can; of the first.
+    """
+    troubles = list[ConfigError]()
+    for entry in entries.values():
+        try:
+            entry.open()
+        except ConfigError as error:
+            troubles.append(error)
+    if len(troubles) == len(entries):
+        raise troubles[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Workshop:
-    """What the services of all models are made from."""
+    """What the models' entries are made from.
+
+    Attributes:
+        views: what is seen of each runtime, by the runtime's identity: models may share one.
+    """
 
     config: GatewayConfig
-    runtime: Runtime
-    parts: PartsView
+    runtimes: Mapping[str, Runtime]
+    views: Mapping[int, PartsView]
     metrics: Metrics
-    client: MainClient
+    http: httpx.AsyncClient
+    keys: KeyRing
+    token: str
 
-    def service(self, model: ModelConfig) -> ModelService:
-        served, limits = ServedModel.open(model), self.config.limits
-        metrics = self.metrics.of(model.name)
-        economy = self._economy(model, served)
-        return ModelService(
-            model=served,
-            door=MainDoor(
-                model.main_part,
-                runtime=self.runtime,
-                parts=self.parts,
-                knobs=DoorKnobs(max_held=limits.max_held, wait_seconds=limits.held_wait_seconds),
-                metrics=metrics,
-            ),
-            waker=FunctionWaker(
-                runtime=self.runtime,
-                parts=self.parts,
-                metrics=metrics,
-                economy=economy,
-            ),
-            forecasting=Forecasting.open(
-                model, served, self.config.forecast, metrics, _plan_watch(model, economy)
-            ),
-            client=self.client,
-            parts=self.parts,
-            metrics=metrics,
-            patience=Patience(
-                wait_seconds=limits.held_wait_seconds, max_resumes=limits.max_resumes
-            ),
+    def entry(self, model: ModelConfig) -> ModelEntry:
+        """A model that is not opened yet."""
+        runtime = self.runtimes[model.name]
+        parts = self.views[id(runtime)]
+        self.metrics.promise(model.name, model.slo.slo)
+        opening = ModelOpening(
+            config=self.config,
+            model=model,
+            runtime=runtime,
+            parts=parts,
+            metrics=self.metrics,
+            http=self.http,
+            token=self.token,
         )
-
-    def _economy(self, model: ModelConfig, served: ServedModel) -> WakeEconomy:
-        return WakeEconomy(
-            plan=served.plan,
-            prices=Prices(**self.config.prices.model_dump()),
+        return ModelEntry(
+            model.name,
             main_part=model.main_part,
-            profile=None if model.profile is None else read_profile(model.profile),
+            opens=opening,
+            parts=parts,
+            keys=self._keys_of(model),
         )
 
-
-def _plan_watch(model: ModelConfig, economy: WakeEconomy) -> PlanWatch | None:
-    """Of a model on a machine that is known; without times no plan can be weighed."""
-    if economy.profile is None:
-        return None
-    return PlanWatch(
-        PlanTerms(
-            plan=economy.plan,
-            profile=economy.profile,
-            prices=economy.prices,
-            main_keep_alive_seconds=model.main_keep_alive_seconds,
-        )
-    )
+    def _keys_of(self, model: ModelConfig) -> KeySource:
+        if model.keys_directory is None:
+            return lambda: self.keys
+        return KeyDirectory(model.keys_directory).ring
 
 
 class _Beside:
-    """What runs beside the requests: the watch on the parts, and the reading of histories."""
+    """What runs beside the requests: the watch on the parts, opening, reading of histories."""
 
-    def __init__(self, services: Services, client: MainClient) -> None:
+    def __init__(self, services: Services, workshop: _Workshop) -> None:
         self._services = services
-        self._client = client
+        self._workshop = workshop
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[None]:
-        forecasts = (s.forecasting for s in self._services.models.values())
-        work = [self._services.parts.run(), *(f.run() for f in forecasts if f is not None)]
+        views = self._workshop.views.values()
+        entries = self._services.models.values()
+        work = [*(view.run() for view in views), *(entry.run() for entry in entries)]
         tasks = [asyncio.create_task(job) for job in work]
         try:
             yield
@@ -176,19 +161,5 @@ class _Beside:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._client.aclose()
-
-
-def runtime_for(config: GatewayConfig) -> Runtime:
-    """The runtime at $REMOE_CONTROL, or none at all where the models' addresses are fixed.
-
-    Raises:
-        ConfigError: neither is given.
-    """
-    fixed = {m.main_part: m.main_url for m in config.models if m.main_url is not None}
-    if fixed:
-        return StaticRuntime(fixed)
-    path = os.environ.get(CONTROL)
-    if not path:
-        raise ConfigError(f"{CONTROL} is not set, and the models have no main_url")
-    return ControlClient(path)
+            await self._workshop.http.aclose()
+            await close_runtimes(self._workshop.runtimes.values())

@@ -1,6 +1,7 @@
 """The gateway's configuration: one JSON file, checked at birth. No secrets belong here.
 
-Keys come by environment (`REMOE_API_KEYS`, `REMOE_FUNCTION_TOKEN`), never by this file.
+Keys and tokens come by environment (`REMOE_API_KEYS`, `REMOE_FUNCTION_TOKEN`) or as files that
+are named here, and read when they are needed.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from remoe_planner.demand.slo import Slo
 from remoe_planner.hardware.profile import HardwareProfile
+from remoe_planner.prices import Prices
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 
 
 class ConfigError(Exception):
@@ -36,6 +41,36 @@ class PricesConfig(_Section):
     call: Price = 0.0
     currency: str = Field(default="USD", min_length=1, max_length=16)
 
+    @property
+    def prices(self) -> Prices:
+        """As the planner knows them."""
+        return Prices(**self.model_dump())
+
+
+class SloConfig(_Section):
+    """The latency that is promised; field names are the planner's `Slo`.
+
+    Attributes:
+        ttft_seconds: time to first token, cold starts included; None promises nothing.
+        tpot_seconds: time per token after the first; None promises nothing.
+        percentile: share of the requests that must stay inside, such as 0.95.
+    """
+
+    ttft_seconds: Seconds | None = None
+    tpot_seconds: Seconds | None = None
+    percentile: float = Field(default=0.95, gt=0, lt=1)
+
+    @property
+    def slo(self) -> Slo:
+        """As the planner knows it."""
+        return Slo(**self.model_dump())
+
+
+class ClusterConfig(_Section):
+    """The cluster that the parts run in, as pods of one namespace."""
+
+    namespace: Label
+
 
 class ModelConfig(_Section):
     """One served model.
@@ -52,6 +87,15 @@ class ModelConfig(_Section):
         main_url: a fixed address of main, for runs by hand without a runtime; all models or none.
         max_context: tokens of prompt and answer together, as main was told; None: as config.json
             says, up to main's own default.
+        service: the MoEService it is, in a cluster.
+        plan_digest: what the names of its functions carry, in a cluster.
+        token_file: what its main knows the gateway by; None: as the environment says.
+        keys_directory: one file per API key, named after it, read again when it changes; None: as
+            the environment says, and without that the model is open to all. A folder without keys
+            opens to nobody.
+        state: folder for what forecasts learned, this gateway's alone; None: beside the history.
+        slo: what is promised.
+        prices: its own price list; None: the gateway's.
     """
 
     name: Name
@@ -63,6 +107,18 @@ class ModelConfig(_Section):
     main_keep_alive_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     main_url: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
     max_context: int | None = Field(default=None, ge=1)
+    service: Label | None = None
+    plan_digest: Digest | None = None
+    token_file: Path | None = None
+    keys_directory: Path | None = None
+    state: Path | None = None
+    slo: SloConfig = SloConfig()
+    prices: PricesConfig | None = None
+
+    @property
+    def state_folder(self) -> Path | None:
+        """Where what was learned is kept; None keeps nothing."""
+        return self.state or self.history
 
 
 class ForecastConfig(_Section):
@@ -111,7 +167,9 @@ class LimitsConfig(_Section):
         idle_connection_seconds: a connection that sends no whole request head or body in this
             time is closed.
         max_connections: open connections at most; more are closed when they arrive.
-        drain_seconds: what streams in flight are given after SIGTERM.
+        lame_duck_seconds: how long after SIGTERM requests are taken still, while /ready says no:
+            the time that whoever sends them needs to hear of it.
+        drain_seconds: what streams in flight are given after that.
     """
 
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=1 << 30)
@@ -128,6 +186,7 @@ class LimitsConfig(_Section):
     stalled_write_seconds: Seconds = 60.0
     idle_connection_seconds: Seconds = 30.0
     max_connections: int = Field(default=4096, ge=1)
+    lame_duck_seconds: float = Field(default=0.0, ge=0, le=3600, allow_inf_nan=False)
     drain_seconds: Seconds = 45.0
 
 
@@ -136,19 +195,38 @@ class GatewayConfig(_Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
+    cluster: ClusterConfig | None = None
     models: tuple[ModelConfig, ...] = Field(min_length=1)
     prices: PricesConfig = PricesConfig()
     limits: LimitsConfig = LimitsConfig()
     forecast: ForecastConfig = ForecastConfig()
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        names = [model.name for model in self.models]
-        if len(names) != len(set(names)):
-            raise ValueError(f"model names must be unique, got {names}")
+    def _models_do_not_collide(self) -> Self:
+        _require_unique("model names", [model.name for model in self.models])
+        # A state drops those of other revisions in its folder.
+        folders = [str(model.state_folder) for model in self.models if model.state_folder]
+        _require_unique("the models' state folders (history where no state is given)", folders)
         if len({model.main_url is None for model in self.models}) > 1:
             raise ValueError("main_url must be given for all models or for none")
         return self
+
+    @model_validator(mode="after")
+    def _a_cluster_has_services(self) -> Self:
+        if self.cluster is None:
+            return self
+        for model in self.models:
+            for field in ("service", "plan_digest"):
+                if getattr(model, field) is None:
+                    raise ValueError(f"model {model.name!r} needs a {field}: cluster is given")
+            if model.main_url is not None:
+                raise ValueError(f"model {model.name!r} has a main_url, and cluster is given")
+        _require_unique("services", [str(model.service) for model in self.models])
+        return self
+
+    def prices_of(self, model: ModelConfig) -> Prices:
+        """The price list of one model."""
+        return (model.prices or self.prices).prices
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -175,6 +253,11 @@ def read_profile(path: Path) -> HardwareProfile:
         return HardwareProfile.from_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the hardware profile {path}: {error}") from error
+
+
+def _require_unique(what: str, names: list[str]) -> None:
+    if len(names) != len(set(names)):
+        raise ValueError(f"{what} must be unique, got {names}")
 
 
 def _in_one_line(error: ValidationError) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -42,11 +43,16 @@ class ConnectionKnobs:
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """uvicorn's protocol with two alarms: the request is late, the answer is not read."""
+    """uvicorn's protocol with two alarms: the request is late, the answer is not read.
+
+    While the gateway is leaving, every answer closes its connection, so that whoever keeps one open
+    makes the next elsewhere.
+    """
 
     def __init__(
         self,
         knobs: ConnectionKnobs,
+        leaving: Callable[[], bool],
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
@@ -54,15 +60,23 @@ class BoundedConnection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._knobs = knobs
+        self._leaving = leaving
         self._request_alarm: asyncio.TimerHandle | None = None
         self._write_alarm: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = False
 
     @classmethod
-    def factory(cls, knobs: ConnectionKnobs) -> partial[BoundedConnection]:
+    def factory(
+        cls, knobs: ConnectionKnobs, leaving: Callable[[], bool]
+    ) -> partial[BoundedConnection]:
         """What uvicorn's `http` setting takes."""
-        return partial(cls, knobs)
+        return partial(cls, knobs, leaving)
+
+    def close_after_answer(self) -> None:
+        """Close with the end of the answer under way; one that idles is left to its client."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -91,6 +105,8 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+        if self._leaving():
+            self.close_after_answer()
 
     def on_message_complete(self) -> None:
         _disarm(self._request_alarm)

@@ -1,4 +1,7 @@
-"""The end of the gateway's life: answers in flight get a budget, then end properly."""
+"""The end of the gateway's life: it is announced, then answers in flight get a budget and end.
+
+Between the two it serves as ever, while those who send requests learn to send them elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,14 @@ class Drain:
         if budget_seconds <= 0:
             raise ValueError(f"budget_seconds must be > 0, got {budget_seconds}")
         self._budget_seconds = budget_seconds
+        self._leaving = False
         self._ends_at: float | None = None
         self._running: set[asyncio.Timeout] = set()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the end was announced."""
+        return self._leaving
 
     @property
     def begun(self) -> bool:
@@ -27,8 +36,13 @@ class Drain:
     def in_flight(self) -> int:
         return len(self._running)
 
+    def announce(self) -> None:
+        """Say that the end is near; everything is taken still."""
+        self._leaving = True
+
     def begin(self) -> None:
         """Start draining; again does nothing."""
+        self._leaving = True
         if self._ends_at is None:
             self._ends_at = asyncio.get_running_loop().time() + self._budget_seconds
             for timeout in self._running:

@@ -7,7 +7,8 @@
     ├── NotFound                404 (ModelNotFound: model_not_found)
     ├── BodyTooLarge            413
     ├── Overloaded              429 with Retry-After
-    ├── NotReady                503 with Retry-After (asleep too long, failing, draining)
+    ├── NotReady                503 with Retry-After (asleep too long, failing, draining,
+    │                           its files or its deployment not there)
     └── GenerationFailed        500
 
 Errors of main's transport are in `main_client`; they never reach a client untranslated.
@@ -98,8 +99,9 @@ class ModelNotFound(NotFound):
     """The request names a model that is not served here."""
 
     def __init__(self, name: str, served: tuple[str, ...]) -> None:
+        served_here = f"served here: {', '.join(served)}" if served else "no model is served here"
         super().__init__(
-            f"the model {name!r} does not exist; served here: {', '.join(served)}",
+            f"the model {name!r} does not exist; {served_here}",
             param="model",
             code="model_not_found",
         )

@@ -36,6 +36,7 @@ from remoe_functions.gateway.forecasting import FunctionForecast
 from remoe_functions.gateway.learner import Learner, LearnerKnobs
 from remoe_functions.gateway.metrics import ModelMetrics
 from remoe_functions.gateway.plan_watch import PlanWatch
+from remoe_functions.gateway.recorded_usage import RecordedUsage
 from remoe_functions.gateway.scoreboard import DRIFTED, Score, Scoreboard
 from remoe_functions.gateway.served_model import ServedModel
 from remoe_functions.history.reader import read_history
@@ -69,11 +70,28 @@ class Forecasting:
         metrics: ModelMetrics,
         schedule: FitSchedule | None = None,
         watch: PlanWatch | None = None,
+        state: Path | None = None,
     ) -> None:
+        """Forecasts that know nothing yet.
+
+        Args:
+            forecast: what forecasts are made with.
+            served: the model.
+            history: folder of what was recorded; it may be missing still, and is only read where
+                there is a state folder.
+            config: how forecasts are made.
+            metrics: where it is told how they turn out.
+            schedule: when to fit.
+            watch: asked whether another plan would pay.
+            state: folder for what was learned; None: beside the history.
+        """
         self.forecast = forecast
         self.learns = config.learn
         self._served = served
         self._history = history
+        self._state = state or history
+        self.usage = RecordedUsage.nothing(forecast.shape.table)
+        self.saving_per_hour = 0.0
         self._config = config
         self._metrics = metrics
         self._schedule = schedule or FitSchedule()
@@ -110,7 +128,7 @@ class Forecasting:
             neighbors=config.neighbors,
             min_probability=config.threshold,
         )
-        return cls(forecast, served, model.history, config, metrics, watch=watch)
+        return cls(forecast, served, model.history, config, metrics, watch=watch, state=model.state)
 
     async def apart(self, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         """Do something short in a thread of the forecasts' own."""
@@ -169,7 +187,7 @@ class Forecasting:
             table_bytes=self._config.table_bytes, recent_bytes=self._config.recent_bytes
         )
         try:
-            salt = read_or_make_salt(self._history)
+            salt = read_or_make_salt(self._state)
         except OSError as error:
             _logger.warning("nothing learned of %s is kept: %s", self._served.name, error)
             self.forecast.learner = Learner(
@@ -185,7 +203,7 @@ class Forecasting:
 
     def _restored(self, learner: Learner, kind: StateKind) -> bool:
         """Whether the learner can be used: False where a state was taken in part."""
-        path = state_path(self._history, kind.revision)
+        path = state_path(self._state, kind.revision)
         try:
             began = time.perf_counter()
             if (arrays := load_state(path, kind)) is None:
@@ -226,6 +244,7 @@ class Forecasting:
             return
         history = read_history(self._history, self.forecast.plan.architecture)
         self.forecast.take_history(history)
+        self.usage = RecordedUsage.of(history)
         if self._watch is not None:
             self._watch.take_history(history, now=time.monotonic())
         self._signature = signature
@@ -238,10 +257,11 @@ class Forecasting:
             began = time.monotonic()
             try:
                 saving = await asyncio.to_thread(watch.look, now=began, requests=self._requests)
-                self._metrics.replan_saving.set(saving)
             except Exception:
                 _logger.exception("no plan to compare with that of %s", self._served.name)
-                self._metrics.replan_saving.set(0.0)
+                saving = 0.0
+            self.saving_per_hour = saving
+            self._metrics.replan_saving.set(saving)
             took = time.monotonic() - began
             await asyncio.sleep(max(self._config.replan_seconds, _REST * took))
 
@@ -307,7 +327,7 @@ class Forecasting:
             try:
                 joint = {_JOINT + k: a for k, a in self.forecast.joint.arrays().items()}
                 state = learner.state() | self.forecast.board.arrays() | joint
-                save_state(self._history, self._kind, state)
+                save_state(self._state, self._kind, state)
             except OSError as error:
                 _logger.warning("what was learned is not saved: %s", error)
                 return

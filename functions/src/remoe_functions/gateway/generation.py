@@ -12,12 +12,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any
 
-from remoe_functions.gateway.errors import GatewayError, GenerationFailed
+from remoe_functions.gateway.errors import GatewayError, GenerationFailed, Overloaded
 from remoe_functions.gateway.job import Job
 from remoe_functions.gateway.main_client import Line, MainAway, MainClient, MainLost
 from remoe_functions.gateway.metrics import ModelMetrics
 from remoe_functions.gateway.patience import Patience
-from remoe_functions.gateway.waking import MainDoor
+from remoe_functions.gateway.waking import MainAddress, MainDoor
 
 _logger = logging.getLogger(__name__)
 
@@ -122,24 +122,49 @@ class Generation:
             self._on_prefilled(self.job.prompt, body)
 
     async def _open(self, stack: AsyncExitStack) -> AsyncGenerator[Line]:
-        """Reach main and hand the job over; a main just put to sleep is woken and tried again."""
-        attempts = self._patience.begin()
+        """Reach main and hand the job over; a main just put to sleep is woken and tried again.
+
+        A full replica is no reason to refuse the job while there is one that was not asked.
+        """
+        attempts, full = self._patience.begin(), set[str]()
         while True:
-            address = await self._door.reach(avoid=self._last_replica, admitted=True)
+            avoid = {*full, self._last_replica or ""}
+            address = await self._door.reach(avoid=avoid, admitted=True)
             try:
-                lines = await stack.enter_async_context(
-                    self._client.generate(address.url, self.job, self.generated)
-                )
+                lines = await self._hand_over(address, stack)
             except MainAway as error:
                 self._last_replica = address.replica_id
                 attempts.check(f"the model cannot be reached: {error}")
                 _logger.info("request %s: main is away: %s", self.job.request_id, error)
                 continue
+            except Overloaded:
+                full.add(address.replica_id)
+                if not self._door.has_another({*full, self._last_replica or ""}):
+                    raise
+                continue
             self._last_replica, self._url = address.replica_id, address.url
+            return lines
+
+    async def _hand_over(self, address: MainAddress, stack: AsyncExitStack) -> AsyncGenerator[Line]:
+        """The lines of a main that took the job on; it has that much work until `stack` ends."""
+        load = self._door.load
+        async with AsyncExitStack() as trying:
+            trying.enter_context(load.taking(address.replica_id))
+            try:
+                lines = await trying.enter_async_context(
+                    self._client.generate(address.url, self.job, self.generated)
+                )
+            except MainAway:
+                load.failed(address.replica_id)
+                raise
+            load.answered(address.replica_id)
+            stack.push_async_exit(trying.pop_all())
             return lines
 
     def _lost(self, error: MainLost) -> None:
         """Take note of main's death; the next attempt goes on after the tokens so far."""
+        if self._last_replica is not None:
+            self._door.load.failed(self._last_replica)
         _logger.warning(
             "request %s: main was lost after %d tokens: %s",
             self.job.request_id,

@@ -1,4 +1,7 @@
-"""Named API keys. The name may be logged and counted; the key itself is kept as a digest only."""
+"""Named API keys. The name may be logged and counted; the key itself is kept as a digest only.
+
+Where keys come from as files is `key_directory`'s.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from remoe_functions.gateway.config import ConfigError
 from remoe_functions.gateway.errors import InvalidKey
@@ -16,10 +19,14 @@ ANONYMOUS = "anonymous"
 
 
 class KeyRing:
-    """The keys that open this gateway; without any it is open to everybody."""
+    """The keys that open a model; without any it is open to everybody, unless they are required."""
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
+    def __init__(self, keys: Mapping[str, str], *, required: bool | None = None) -> None:
         """Keep digests of `keys`, name -> key.
+
+        Args:
+            keys: may be none.
+            required: whether nobody enters without a key; None: where there is one.
 
         Raises:
             ConfigError: a name or a key is empty.
@@ -27,6 +34,7 @@ class KeyRing:
         if empty := [name for name, key in keys.items() if not name or not key]:
             raise ConfigError(f"{API_KEYS}: names and keys must not be empty, see {empty}")
         self._digests = {name: _digest(key) for name, key in keys.items()}
+        self._required = bool(keys) if required is None else required
 
     @classmethod
     def from_environment(cls) -> KeyRing:
@@ -46,26 +54,46 @@ class KeyRing:
 
     @property
     def is_open(self) -> bool:
-        return not self._digests
+        return not self._required
+
+    def find(self, authorization: str | None) -> str | None:
+        """The name of the key in an Authorization header; None where it does not open.
+
+        Every key is compared, each in constant time, so that the time taken tells nothing.
+        """
+        if self.is_open:
+            return ANONYMOUS
+        digest = _digest(bearer(authorization) or "")
+        matches = [n for n, known in self._digests.items() if hmac.compare_digest(known, digest)]
+        return matches[0] if matches else None
 
     def name_of(self, authorization: str | None) -> str:
         """The name of the key in an Authorization header.
 
-        Every key is compared, each in constant time, so that the time taken tells nothing.
-
         Raises:
             InvalidKey: no bearer key, or one that is not ours.
         """
-        if self.is_open:
-            return ANONYMOUS
-        scheme, _, key = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
-            raise InvalidKey("an API key is required: send 'Authorization: Bearer KEY'")
-        digest = _digest(key.strip())
-        matches = [n for n, known in self._digests.items() if hmac.compare_digest(known, digest)]
-        if not matches:
-            raise InvalidKey("the API key is not valid")
-        return matches[0]
+        name = self.find(authorization)
+        if name is None:
+            raise invalid_key(authorization)
+        return name
+
+
+KeySource = Callable[[], KeyRing]
+"""The keys of a model as they are now."""
+
+
+def bearer(authorization: str | None) -> str | None:
+    """The key in an Authorization header; None where there is none."""
+    scheme, _, key = (authorization or "").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+def invalid_key(authorization: str | None) -> InvalidKey:
+    """What is told of a header that opens nothing."""
+    if bearer(authorization) is None:
+        return InvalidKey("an API key is required: send 'Authorization: Bearer KEY'")
+    return InvalidKey("the API key is not valid")
 
 
 def _digest(key: str) -> bytes:

@@ -27,6 +27,7 @@ from remoe_functions.gateway.errors import (
     Overloaded,
 )
 from remoe_functions.gateway.job import Job
+from remoe_functions.gateway.main_token import Token
 
 CONNECT_SECONDS = 5.0
 _WRITE_SECONDS = 30.0
@@ -48,23 +49,27 @@ class MainLost(MainError):
     """Main took the job on and stopped before it was done."""
 
 
+def main_http(silence_seconds: float) -> httpx.AsyncClient:
+    """What all clients send with; main is taken for dead after so long without a byte.
+
+    Belongs to one event loop; close it when done.
+    """
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(CONNECT_SECONDS, read=silence_seconds, write=_WRITE_SECONDS),
+        # A connection per job: one kept open to a main that slept meanwhile would fail on
+        # its next use, and closing it is how a job is cancelled.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        trust_env=False,
+    )
+
+
 class MainClient:
-    """The gateway's end of main's internal HTTP. Belongs to one event loop; close it when done."""
+    """The gateway's end of one model's internal HTTP. Belongs to one event loop."""
 
-    def __init__(self, *, token: str, silence_seconds: float) -> None:
-        """Send `token` as bearer; take main for dead after `silence_seconds` without a byte."""
-        timeout = httpx.Timeout(CONNECT_SECONDS, read=silence_seconds, write=_WRITE_SECONDS)
-        self._http = httpx.AsyncClient(
-            headers={"authorization": f"Bearer {token}"} if token else {},
-            timeout=timeout,
-            # A connection per job: one kept open to a main that slept meanwhile would fail on
-            # its next use, and closing it is how a job is cancelled.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-            trust_env=False,
-        )
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
+    def __init__(self, http: httpx.AsyncClient, token: Token) -> None:
+        """Send by `http`, with the token as bearer where there is one."""
+        self._http = http
+        self._token = token
 
     @asynccontextmanager
     async def generate(
@@ -80,7 +85,9 @@ class MainClient:
             GatewayError: main refused it for good, or failed on it.
         """
         try:
-            request = self._http.build_request("POST", f"{url}/generate", json=job.body(generated))
+            request = self._http.build_request(
+                "POST", f"{url}/generate", json=job.body(generated), headers=self._headers
+            )
             response = await self._http.send(request, stream=True)
         except httpx.TransportError as error:
             raise MainAway(_describe(error)) from error
@@ -102,11 +109,18 @@ class MainClient:
             MainAway: main cannot be reached, or does not do it.
         """
         try:
-            response = await self._http.delete(f"{url}/generate/{quote(job.request_id, safe='')}")
+            response = await self._http.delete(
+                f"{url}/generate/{quote(job.request_id, safe='')}", headers=self._headers
+            )
         except httpx.TransportError as error:
             raise MainAway(_describe(error)) from error
         if response.status_code not in (httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND):
             raise MainAway(f"main answered {response.status_code}")
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        token = self._token()
+        return {"authorization": f"Bearer {token}"} if token else {}
 
 
 async def _lines(response: httpx.Response) -> AsyncGenerator[Line]:

@@ -5,7 +5,11 @@ Label values come from configuration (models, key names, parts), never from clie
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from remoe_planner.demand.slo import Slo
 
 # Finer below one second than the client library's own: targets for small models lie there.
 TTFT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 40, 80, 160)
@@ -15,26 +19,22 @@ SHARE_BUCKETS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 DIVERGENCE_BUCKETS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.3, 0.5, 1)
 FORECAST_BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.5)
 
+# Buckets beside a promised latency, as shares of it: who keeps it closely can be told from who
+# just misses it.
+_BESIDE_PROMISE = (0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
+
 _MODEL = ("model_name",)
 
 
 class Metrics:
     """Every family of the gateway, in a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, slos: Iterable[Slo] = ()) -> None:
+        """Families whose buckets tell the promised latencies apart."""
         self.registry = CollectorRegistry()
+        self._add_promises()
         self._add_forecasts()
-        self.ttft = self._histogram(
-            "vllm:time_to_first_token_seconds", "From arrival to the first token.", TTFT_BUCKETS
-        )
-        self.inter_token = self._histogram(
-            "vllm:inter_token_latency_seconds", "Between two tokens.", TOKEN_BUCKETS
-        )
-        self.per_token = self._histogram(
-            "vllm:request_time_per_output_token_seconds",
-            "A request's mean time per token after the first.",
-            TOKEN_BUCKETS,
-        )
+        self._add_latencies(tuple(slos))
         self.e2e = self._histogram(
             "vllm:e2e_request_latency_seconds", "From arrival to the end.", REQUEST_BUCKETS
         )
@@ -80,6 +80,30 @@ class Metrics:
         )
         self.cost = self._counter(
             "remoe:request_cost", "What requests were billed.", "component", "currency"
+        )
+
+    def _add_promises(self) -> None:
+        """What each model promised; nothing where it promised nothing."""
+        self._slo_ttft = self._gauge("remoe:slo_ttft_seconds", "Promised time to first token.")
+        self._slo_tpot = self._gauge("remoe:slo_tpot_seconds", "Promised time per output token.")
+        self._slo_percentile = self._gauge(
+            "remoe:slo_percentile", "Share of the requests that promises are made for, 0 to 1."
+        )
+
+    def _add_latencies(self, slos: tuple[Slo, ...]) -> None:
+        token_buckets = beside(TOKEN_BUCKETS, (slo.tpot_seconds for slo in slos))
+        self.ttft = self._histogram(
+            "vllm:time_to_first_token_seconds",
+            "From arrival to the first token.",
+            beside(TTFT_BUCKETS, (slo.ttft_seconds for slo in slos)),
+        )
+        self.inter_token = self._histogram(
+            "vllm:inter_token_latency_seconds", "Between two tokens.", token_buckets
+        )
+        self.per_token = self._histogram(
+            "vllm:request_time_per_output_token_seconds",
+            "A request's mean time per token after the first.",
+            token_buckets,
         )
 
     def _add_forecasts(self) -> None:
@@ -138,6 +162,15 @@ class Metrics:
             "What a new plan would save, where that pays for the change; else 0.",
         )
 
+    def promise(self, model_name: str, slo: Slo) -> None:
+        """Tell what a model promised."""
+        if slo.ttft_seconds is not None:
+            self._slo_ttft.labels(model_name).set(slo.ttft_seconds)
+        if slo.tpot_seconds is not None:
+            self._slo_tpot.labels(model_name).set(slo.tpot_seconds)
+        if (slo.ttft_seconds or slo.tpot_seconds) is not None:
+            self._slo_percentile.labels(model_name).set(slo.percentile)
+
     def of(self, model_name: str) -> ModelMetrics:
         """The same families for one model."""
         return ModelMetrics(self, model_name)
@@ -150,6 +183,12 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, text, _MODEL, buckets=buckets, registry=self.registry)
+
+
+def beside(buckets: tuple[float, ...], promised: Iterable[float | None]) -> tuple[float, ...]:
+    """Buckets with more of them beside each promised number of seconds."""
+    more = {round(p * share, 9) for p in promised if p is not None for share in _BESIDE_PROMISE}
+    return tuple(sorted({*buckets, *more}))
 
 
 class ModelMetrics:

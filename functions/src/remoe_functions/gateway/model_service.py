@@ -14,8 +14,10 @@ from remoe_functions.gateway.main_client import MainClient
 from remoe_functions.gateway.metrics import ModelMetrics
 from remoe_functions.gateway.parts import PartsView
 from remoe_functions.gateway.patience import Patience
+from remoe_functions.gateway.recorded_usage import RecordedUsage
 from remoe_functions.gateway.served_model import ServedModel
 from remoe_functions.gateway.waking import MainDoor
+from remoe_planner.prices import Prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,7 @@ class ModelService:
     """One model, ready to serve. Belongs to one event loop."""
 
     model: ServedModel
+    prices: Prices
     door: MainDoor
     waker: FunctionWaker
     forecasting: Forecasting | None
@@ -47,6 +50,13 @@ class ModelService:
         if self.forecasting is None:
             return None
         return Foresight(jobs, forecasting=self.forecasting, waker=self.waker, metrics=self.metrics)
+
+    @property
+    def usage(self) -> RecordedUsage:
+        """What was recorded of late; nothing where no history is kept."""
+        if self.forecasting is None:
+            return RecordedUsage.nothing(self.model.plan.architecture.shape)
+        return self.forecasting.usage
 
     def function_wakes(self) -> Mapping[str, int]:
         """How often each of the plan's functions was woken so far."""

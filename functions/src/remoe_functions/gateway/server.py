@@ -1,4 +1,9 @@
-"""The gateway's process: connections, signals, end. What it serves is `composition`'s."""
+"""The gateway's process: connections, signals, end. What it serves is `composition`'s.
+
+1. SIGTERM: /ready says no, answers ask their connections to close, requests go on to be taken
+2. after the lame-duck time: the listener closes, answers in flight get their budget
+3. the process ends with status 0
+"""
 
 from __future__ import annotations
 
@@ -38,8 +43,9 @@ class GatewayServer(uvicorn.Server):
         on_started: Callable[[], None] = lambda: None,
     ) -> None:
         """Serve `app`; `on_started` is called once requests are taken."""
-        super().__init__(_uvicorn_config(app, limits))
+        super().__init__(_uvicorn_config(app, limits, drain))
         self._drain = drain
+        self._lame_duck_seconds = limits.lame_duck_seconds
         self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -48,6 +54,18 @@ class GatewayServer(uvicorn.Server):
             self._on_started()
 
     def exit_soon(self) -> None:
+        """Announce the end, and come to it after the lame-duck time; asked again, at once."""
+        if self._drain.leaving or not self._lame_duck_seconds:
+            self._exit()
+            return
+        _logger.info("leaving: requests are taken for %g s still", self._lame_duck_seconds)
+        self._drain.announce()
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, BoundedConnection):
+                connection.close_after_answer()
+        asyncio.get_running_loop().call_later(self._lame_duck_seconds, self._exit)
+
+    def _exit(self) -> None:
         """Stop accepting, let what runs finish within the budget, then end."""
         self._drain.begin()
         self.should_exit = True
@@ -66,7 +84,7 @@ class GatewayServer(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def _uvicorn_config(app: ASGIApp, limits: LimitsConfig) -> uvicorn.Config:
+def _uvicorn_config(app: ASGIApp, limits: LimitsConfig, drain: Drain) -> uvicorn.Config:
     knobs = ConnectionKnobs(
         request_seconds=limits.idle_connection_seconds,
         stalled_write_seconds=limits.stalled_write_seconds,
@@ -74,7 +92,7 @@ def _uvicorn_config(app: ASGIApp, limits: LimitsConfig) -> uvicorn.Config:
     )
     return uvicorn.Config(
         app,
-        http=BoundedConnection.factory(knobs),  # type: ignore[arg-type]
+        http=BoundedConnection.factory(knobs, lambda: drain.leaving),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         access_log=False,

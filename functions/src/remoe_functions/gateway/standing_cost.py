@@ -1,6 +1,7 @@
-"""What the service costs whether or not anybody asks: memory awake, idle included, at scrape time.
+"""What a model costs whether or not anybody asks: memory awake, idle included, at scrape time.
 
-A collector over the runtime's latest snapshot; what single requests cost is in `account`.
+A collector over the runtimes' latest snapshots; what single requests cost is in `account`. Several
+gateways tell the same cost per hour, so of these one is to be looked at, not their sum.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from remoe_functions.gateway.metrics import Metrics
-from remoe_functions.gateway.parts import PartsView
+from remoe_functions.gateway.model_entry import ModelEntry
 from remoe_functions.runtime.state import PartStatus
 from remoe_planner.memory import GIB
 from remoe_planner.plan import Plan
@@ -24,28 +25,54 @@ _HOUR_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledModel:
-    """A model, the part its main runs as, and the plan that says what its parts are given."""
+    """A model that is served, and the parts of it that there are.
 
-    name: str
+    Attributes:
+        main_part: the part its main runs as.
+        plan: what its parts are given.
+        parts: as last seen.
+    """
+
     main_part: str
     plan: Plan
+    prices: Prices
+    parts: Mapping[str, PartStatus]
 
     @property
-    def memory_gib(self) -> Mapping[str, float]:
+    def functions_awake(self) -> int:
+        return sum(part.awake for name, part in self.parts.items() if name != self.main_part)
+
+    @property
+    def hourly_cost(self) -> float:
+        """Of every replica there is, ready or not."""
+        return _HOUR_SECONDS * sum(
+            len(part.replicas) * self._replica_second(name) for name, part in self.parts.items()
+        )
+
+    @property
+    def awake_gib_seconds(self) -> dict[str, float]:
+        """Memory-seconds by part."""
+        return {n: p.awake_seconds * self._memory_gib[n] for n, p in self.parts.items()}
+
+    @property
+    def _memory_gib(self) -> Mapping[str, float]:
         """GiB billed for one replica of each part."""
         functions = {f.name: f.memory_bytes / GIB for f in self.plan.functions}
         return {self.main_part: self.plan.main_memory_bytes / GIB} | functions
 
+    def _replica_second(self, part: str) -> float:
+        """The price of one replica of a part for a second."""
+        if part != self.main_part:
+            return self._memory_gib[part] * self.prices.function_gib_second
+        gpu = self.plan.main_gpu_bytes / GIB * self.prices.gpu_gib_second
+        return self._memory_gib[part] * self.prices.main_gib_second + gpu
+
 
 class StandingCost(Collector):
-    """Functions awake, GiB-seconds of every part and the present cost per hour."""
+    """What is there of each model: functions awake, GiB-seconds and the present cost per hour."""
 
-    def __init__(
-        self, models: Iterable[BilledModel], parts: PartsView, prices: Prices, metrics: Metrics
-    ) -> None:
-        self._models = tuple(models)
-        self._parts = parts
-        self._prices = prices
+    def __init__(self, entries: Mapping[str, ModelEntry], metrics: Metrics) -> None:
+        self._entries = entries
         self._metrics = metrics
         metrics.registry.register(self)
 
@@ -53,56 +80,52 @@ class StandingCost(Collector):
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        awake = GaugeMetricFamily(
-            "remoe:functions_awake", "Functions with a ready replica.", labels=["model_name"]
+        available = _gauge("remoe:model_available", "1 where the model's files could be read.")
+        planned = _gauge("remoe:functions_planned", "Functions of the plan in force.")
+        awake = _gauge("remoe:functions_awake", "Functions with a ready replica.")
+        hourly = _gauge("llm_total_hourly_cost", "Cost per hour of what is awake.")
+        per_million = _gauge(
+            "llm_cost_per_million_tokens", "Billed cost of requests per million generated tokens."
         )
         seconds = CounterMetricFamily(
             "remoe:awake_gib_seconds",
             "Memory-seconds of every replica, idle included.",
             labels=["model_name", "component", "part"],
         )
-        hourly = GaugeMetricFamily(
-            "llm_total_hourly_cost", "Cost per hour of what is awake.", labels=["model_name"]
-        )
-        per_million = GaugeMetricFamily(
-            "llm_cost_per_million_tokens",
-            "Billed cost of requests per million generated tokens.",
-            labels=["model_name"],
-        )
-        for model in self._models:
-            there = self._there(model)
-            awake.add_metric([model.name], self._functions_awake(model, there))
-            hourly.add_metric([model.name], self._hourly(model, there))
-            per_million.add_metric([model.name], self._per_million(model))
-            for name, part in there.items():
-                component = "main" if name == model.main_part else "functions"
-                billed = part.awake_seconds * model.memory_gib[name]
-                seconds.add_metric([model.name, component, name], billed)
-        return awake, seconds, hourly, per_million
+        for name, entry in self._entries.items():
+            model = _billed(entry)
+            available.add_metric([name], float(model is not None))
+            if model is None:
+                continue
+            planned.add_metric([name], len(model.plan.functions))
+            awake.add_metric([name], model.functions_awake)
+            hourly.add_metric([name], model.hourly_cost)
+            per_million.add_metric([name], self._per_million(name, model.prices))
+            for part, billed in model.awake_gib_seconds.items():
+                component = "main" if part == model.main_part else "functions"
+                seconds.add_metric([name, component, part], billed)
+        return available, planned, awake, seconds, hourly, per_million
 
-    def _there(self, model: BilledModel) -> dict[str, PartStatus]:
-        return {n: p for n, p in self._parts.parts.items() if n in model.memory_gib}
-
-    @staticmethod
-    def _functions_awake(model: BilledModel, there: Mapping[str, PartStatus]) -> int:
-        return sum(part.awake for name, part in there.items() if name != model.main_part)
-
-    def _hourly(self, model: BilledModel, there: Mapping[str, PartStatus]) -> float:
-        return _HOUR_SECONDS * sum(
-            len(part.replicas) * self._replica_second(model, name) for name, part in there.items()
-        )
-
-    def _replica_second(self, model: BilledModel, part: str) -> float:
-        """The price of one replica of a part for a second."""
-        if part != model.main_part:
-            return model.memory_gib[part] * self._prices.function_gib_second
-        gpu = model.plan.main_gpu_bytes / GIB * self._prices.gpu_gib_second
-        return model.memory_gib[part] * self._prices.main_gib_second + gpu
-
-    def _per_million(self, model: BilledModel) -> float:
-        tokens = _total(self._metrics.generation_tokens, model_name=model.name)
-        cost = _total(self._metrics.cost, model_name=model.name, currency=self._prices.currency)
+    def _per_million(self, name: str, prices: Prices) -> float:
+        tokens = _total(self._metrics.generation_tokens, model_name=name)
+        cost = _total(self._metrics.cost, model_name=name, currency=prices.currency)
         return cost / tokens * 1e6 if tokens else 0.0
+
+
+def _billed(entry: ModelEntry) -> BilledModel | None:
+    served = entry.served
+    if served is None:
+        return None
+    return BilledModel(
+        main_part=entry.main_part,
+        plan=served.model.plan,
+        prices=served.prices,
+        parts=entry.own_parts,
+    )
+
+
+def _gauge(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, labels=["model_name"])
 
 
 def _total(family: Counter, **labels: str) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.checkpoint.errors import CheckpointError
+from remoe_functions.runtime.last_words import end_when_told, leave_words
 from remoe_functions.runtime.tether import Tether
 
 CANNOT_LISTEN = 1
@@ -18,6 +19,7 @@ CANNOT_LOAD = 2
 
 def main() -> int:
     """Serve until told to stop; the exit status."""
+    end_when_told()
     tether = Tether.from_environment()
     tether.phase("process")
     options = _parser().parse_args()
@@ -25,12 +27,12 @@ def main() -> int:
         listener = socket.create_server((options.host, options.port), backlog=1024)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        sys.stderr.write(f"cannot listen on {options.host}:{options.port}: {reason}\n")
+        leave_words(f"cannot listen on {options.host}:{options.port}: {reason}")
         return CANNOT_LISTEN
     try:
         Checkpoint.open(options.model, sidecar=options.experts).close()
     except CheckpointError as error:
-        sys.stderr.write(f"{error}\n")
+        leave_words(str(error))
         return CANNOT_LOAD
     # Torch's threads sleep between products: spinning, they would take the cores of the native
     # kernel's and of the expert functions beside this process.

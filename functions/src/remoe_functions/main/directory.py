@@ -7,10 +7,10 @@ calling after failures is the breaker's matter.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -80,10 +80,17 @@ class StaticDirectory:
         """Nothing can be woken here."""
 
 
+class ClosableRuntime(Runtime, Protocol):
+    """A runtime that is reached over connections."""
+
+    async def aclose(self) -> None:
+        """Close them; watches end."""
+
+
 class RuntimeDirectory:
     """The runtime's own word on its functions, kept up to date by `follow`."""
 
-    def __init__(self, runtime: Runtime, *, wake_interval_seconds: float) -> None:
+    def __init__(self, runtime: ClosableRuntime, *, wake_interval_seconds: float) -> None:
         self._runtime = runtime
         self._wake_interval_seconds = wake_interval_seconds
         self._replicas: Mapping[str, tuple[Endpoint, ...]] = {}
@@ -99,8 +106,11 @@ class RuntimeDirectory:
         if now - self._woken_at.get(function, float("-inf")) < self._wake_interval_seconds:
             return
         self._woken_at[function] = now
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._start_wake, function)
+        loop = self._loop
+        # A loop that has just closed takes no wishes.
+        with contextlib.suppress(RuntimeError):
+            if loop is not None:
+                loop.call_soon_threadsafe(self._start_wake, function)
 
     async def follow(self) -> None:
         """Keep the endpoints fresh until cancelled."""
@@ -112,8 +122,16 @@ class RuntimeDirectory:
                 _log.warning("the runtime is away, its last word stands: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
 
+    async def aclose(self) -> None:
+        """Give up wishes under way and leave the runtime; its last word stands."""
+        self._loop = None
+        for wish in self._wishes:
+            wish.cancel()
+        await asyncio.gather(*self._wishes, return_exceptions=True)
+        await self._runtime.aclose()
+
     async def _follow_once(self) -> None:
-        async with aclosing(self._runtime.watch()) as snapshots:
+        async with contextlib.aclosing(self._runtime.watch()) as snapshots:
             async for snapshot in snapshots:
                 self._replicas = endpoints_of(snapshot)
 
@@ -125,9 +143,11 @@ class RuntimeDirectory:
     async def _wake(self, function: str) -> None:
         try:
             await self._runtime.wake(function)
-        except PartError:
-            # The experts are computed here meanwhile; the next miss wishes again.
-            self._woken_at.pop(function, None)
+        except PartError as error:
+            # The experts are computed here meanwhile; a miss a while later wishes again.
+            _log.debug("cannot wake %s: %s", function, error)
+            pause = min(RETRY_SECONDS, self._wake_interval_seconds)
+            self._woken_at[function] = time.monotonic() - self._wake_interval_seconds + pause
 
 
 def endpoints_of(snapshot: Snapshot) -> dict[str, tuple[Endpoint, ...]]:

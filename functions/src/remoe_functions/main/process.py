@@ -6,10 +6,8 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from types import FrameType
@@ -20,10 +18,13 @@ from starlette.applications import Starlette
 from remoe_functions.checkpoint.errors import CheckpointError
 from remoe_functions.main.directory import Directory, RuntimeDirectory, StaticDirectory
 from remoe_functions.main.metrics import MainCollector, registry_of
+from remoe_functions.main.probes import Probes
 from remoe_functions.main.server import Door, build_app
 from remoe_functions.main.service import Service, ServiceOptions
 from remoe_functions.main.settings import CallSettings
-from remoe_functions.runtime.control_client import CONTROL, ControlClient
+from remoe_functions.runtime.choice import runtime_of_environment
+from remoe_functions.runtime.errors import PartError
+from remoe_functions.runtime.last_words import leave_words
 from remoe_functions.runtime.tether import Tether
 from remoe_planner.plan import Plan
 
@@ -39,8 +40,8 @@ def run(options: argparse.Namespace, listener: socket.socket, tether: Tether, to
     try:
         service_options = service_options_of(options, token)
         directory = _directory(options, service_options.calls)
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+    except (OSError, ValueError, PartError) as error:
+        leave_words(str(error))
         return BAD_START
     part = MainPart(service_options, directory, listener, tether, options.drain_seconds)
     return part.run()
@@ -69,11 +70,10 @@ def service_options_of(options: argparse.Namespace, token: str) -> ServiceOption
 
 
 def _directory(options: argparse.Namespace, calls: CallSettings) -> Directory:
-    if options.endpoint or not os.environ.get(CONTROL):
+    runtime = None if options.endpoint else runtime_of_environment()
+    if runtime is None:
         return StaticDirectory.parse(options.endpoint)
-    return RuntimeDirectory(
-        ControlClient.from_environment(), wake_interval_seconds=calls.wake_interval_seconds
-    )
+    return RuntimeDirectory(runtime, wake_interval_seconds=calls.wake_interval_seconds)
 
 
 class MainPart:
@@ -95,7 +95,13 @@ class MainPart:
         self._service: Service | None = None
         self._door: Door | None = None
         self._status = 0
-        app = build_app(lambda: self._door, self._lifespan)
+        self._is_draining = False
+        probes = Probes(
+            engine=lambda: None if self._door is None else self._door.engine,
+            is_draining=lambda: self._is_draining,
+            phases=lambda: tether.phases,
+        )
+        app = build_app(lambda: self._door, probes, self._lifespan)
         config = uvicorn.Config(
             app, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS, ws="none"
         )
@@ -113,18 +119,18 @@ class MainPart:
         try:
             service = Service(self._options, self._directory, self._tether.phase)
         except (CheckpointError, ValueError, OSError) as error:
-            sys.stderr.write(f"{error}\n")
-            self._give_up()
+            self._give_up(str(error))
             return
-        except Exception:  # noqa: BLE001 (whatever it was, the process must not wait forever)
+        except Exception as error:  # noqa: BLE001 (whatever it was, the process must not wait forever)
             _log.exception("the model could not be loaded")
-            self._give_up()
+            self._give_up(f"the model could not be loaded: {type(error).__name__}: {error}")
             return
         service.start()
         self._service = service
         self._open(service)
 
-    def _give_up(self) -> None:
+    def _give_up(self, reason: str) -> None:
+        leave_words(reason)
         self._status = BAD_START
         self._server.should_exit = True
 
@@ -159,8 +165,10 @@ class MainPart:
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following
+        await self._directory.aclose()
 
     def _drain(self) -> None:
+        self._is_draining = True
         if self._service is not None and not self._service.engine.drain(self._drain_seconds):
             _log.warning("requests were still running after %s s", self._drain_seconds)
             self._service.engine.stop()

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from remoe_functions.main.engine import Engine
 from remoe_functions.main.errors import InvalidRequest, RequestError
+from remoe_functions.main.probes import Probes
 from remoe_functions.main.request import Deliver, Event, Failed, Finished, GenerateRequest
 from remoe_functions.main.schema import error_body, line_of, parse_request
 from remoe_functions.main.sequence import Sequence
@@ -49,7 +50,9 @@ class Door:
 
 
 def build_app(
-    door: Callable[[], Door | None], lifespan: Callable[[Starlette], Any] | None = None
+    door: Callable[[], Door | None],
+    probes: Probes,
+    lifespan: Callable[[Starlette], Any] | None = None,
 ) -> Starlette:
     """The application; `door` gives None while the model is loading."""
 
@@ -58,13 +61,6 @@ def build_app(
 
     async def end(request: Request) -> Response:
         return _end(request, door())
-
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def ready(_: Request) -> Response:
-        open_ = door() is not None
-        return JSONResponse({"ready": open_}, status_code=200 if open_ else 503)
 
     async def info(request: Request) -> Response:
         found = door()
@@ -80,8 +76,7 @@ def build_app(
     routes = [
         Route("/generate", generate, methods=["POST"]),
         Route("/generate/{request_id}", end, methods=["DELETE"]),
-        Route("/health", health),
-        Route("/ready", ready),
+        *probes.routes,
         Route("/info", info),
         Route("/metrics", metrics),
     ]

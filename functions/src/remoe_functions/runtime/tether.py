@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from remoe_functions.runtime.birth import born_at
+
 TETHER_FD = "REMOE_TETHER_FD"
 SPAWNED_AT = "REMOE_SPAWNED_AT"
 EXIT_WITHOUT_SUPERVISOR = 70
@@ -50,7 +52,7 @@ class Tether:
         descriptor = os.environ.pop(TETHER_FD, None)
         spawned_at = os.environ.pop(SPAWNED_AT, None)
         if descriptor is None:
-            return cls(None)
+            return cls(None, spawned_at=born_at())
         line = socket.socket(fileno=int(descriptor))
         line.set_inheritable(False)
         return cls(line, spawned_at=None if spawned_at is None else float(spawned_at))
@@ -68,7 +70,8 @@ class Tether:
     def phase(self, name: str) -> float:
         """Mark the end of a start-up phase; returns the seconds since the mark before it.
 
-        The first phase is counted from the start of the process where the supervisor told it.
+        The first phase is counted from the start of the process, as the supervisor told it or,
+        without one, the kernel.
         """
         now = time.monotonic()
         seconds, self._marked_at = max(0.0, now - self._marked_at), now

@@ -50,7 +50,8 @@ def resolve(model: str) -> Source:
 
 
 def _from_hub(model: str) -> Source:
-    from remoe_functions.source.hub import HubAccess, download  # slow to import
+    from remoe_functions.source.access import HubAccess
+    from remoe_functions.source.hub import download  # slow to import
 
     try:
         reference = HubReference.parse(model)
