@@ -8,7 +8,10 @@ import pytest
 
 from remoe_functions.sample_prompts.prompts import PromptFileError, read_prompts, sample_prompts
 
-COMMANDS = ("demo", "demo-model", "serve", "quantize", "record", "plan", "chat", "bench")
+COMMANDS = (
+    *("demo", "demo-model", "serve", "quantize", "record", "plan", "chat", "bench"),
+    *("status", "logs"),
+)
 
 
 def script(*arguments, **environment):
@@ -39,7 +42,10 @@ def test_help_of_every_command_shows_an_example(remoe, command):
 
 
 def test_help_loads_nothing_heavy():
-    heavy = ("torch", "transformers", "openai", "matplotlib", "fastapi", "huggingface_hub", "numpy")
+    heavy = (
+        *("torch", "transformers", "openai", "matplotlib", "fastapi", "huggingface_hub", "numpy"),
+        "kubernetes",
+    )
     program = (
         "import sys; from remoe_functions.cli.app import app; "
         f"print([name for name in {heavy!r} if name in sys.modules])"

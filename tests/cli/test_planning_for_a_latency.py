@@ -69,7 +69,7 @@ def test_the_profile_measured_here_is_used_without_being_named(
     remoe, model, history, profile, tmp_path
 ):
     plain = remoe("plan", model, "--history", history, "--json")
-    assert Plan.from_json(plain.stdout).method is None
+    assert Plan.from_json(plain.stdout).method is Method.LEAST_USED
     (known,) = [tmp_path / "home" / "profile"]
     known.mkdir(parents=True)
     key = _key(model)
@@ -77,7 +77,7 @@ def test_the_profile_measured_here_is_used_without_being_named(
     planned = remoe("plan", model, "--history", history, "--json")
     assert Plan.from_json(planned.stdout).method is Method.MARGINAL
     by_use = remoe("plan", model, "--history", history, "--remote-share", 0.5, "--json")
-    assert Plan.from_json(by_use.stdout).method is None
+    assert Plan.from_json(by_use.stdout).method is Method.LEAST_USED
 
 
 def _key(model):
@@ -170,6 +170,21 @@ def test_every_part_of_a_plan_can_be_explained(remoe, model, history, profile, t
     expert = remoe("plan", "explain", *options, "0/3", "--plan", file)
     assert "Expert 0/3 is" in expert.stdout, expert.output
     assert "least used of 4" in expert.stdout
+    assert "told where there is a hardware profile" in " ".join(expert.stdout.split())
+
+
+def test_an_expert_tells_what_moving_it_would_change(remoe, model, history, profile, tmp_path):
+    file = tmp_path / "plan.json"
+    options = (model, "--history", history)
+    remoe("plan", *options, "--remote-share", "0.5", "--output", file)
+    asked = ("plan", "explain", *options, "0/3", "--plan", file, "--profile", profile)
+    told = " ".join(remoe(*asked).stdout.split())
+    assert "Moved" in told, told
+    assert "a request under awake billing, TTFT" in told
+    assert "No constraint breaks." in told
+    tight = " ".join(remoe(*asked, "--tpot", "1us").stdout.split())
+    # What the plan misses anyway is no reason against a move.
+    assert "No constraint breaks." in tight, tight
 
 
 def test_what_is_not_in_a_plan_cannot_be_explained(remoe, model, history, profile):

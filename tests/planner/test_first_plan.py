@@ -10,6 +10,7 @@ from remoe_planner.experts import ExpertId
 from remoe_planner.grouping import Grouping
 from remoe_planner.least_used import FunctionKnobs, plan_least_used
 from remoe_planner.memory import MIB, MemoryModel
+from remoe_planner.method import Method
 from remoe_planner.plan import Plan
 from remoe_planner.resident import plan_resident
 
@@ -36,6 +37,12 @@ USE = np.array([[9, 1, 8, 7], [6, 5, 4, 3], [20, 2, 30, 40]], float)
 def test_least_used_experts_of_all_layers_together_are_remote():
     plan = plan_least_used(model(), USE, remote_share=4 / 12)
     assert [str(e) for e in plan.remote_experts] == ["1/1", "2/2", "2/3", "4/1"]
+
+
+def test_the_plan_says_that_use_alone_made_it():
+    plan = plan_least_used(model(), USE, remote_share=0.5)
+    assert plan.method is Method.LEAST_USED
+    assert Plan.from_json(plan.to_json()) == plan
 
 
 def test_functions_hold_neighbors_in_the_ranking():

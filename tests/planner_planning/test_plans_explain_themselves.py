@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from builders.planning_worlds import a_routing, a_world, an_architecture, with_slo
 
+from remoe_planner.demand.slo import Slo
+from remoe_planner.estimating.estimate_plan import estimate_plan
 from remoe_planner.experts import ExpertId
+from remoe_planner.least_used import plan_least_used
 from remoe_planner.method import Method
+from remoe_planner.offerings import MemoryGrid
 from remoe_planner.plan import Plan
-from remoe_planner.planning.explain import Grounds, explain
+from remoe_planner.planning.explain import explain
+from remoe_planner.planning.grounds import Grounds
 from remoe_planner.planning.make_plan import make_plan
+from remoe_planner.planning.moving import NEW, moved
 
 
 @pytest.fixture
@@ -64,6 +73,76 @@ def test_a_binding_constraint_says_how_much_of_it_is_used(world, grounds):
 def test_what_the_plan_has_not_is_refused_with_what_it_has(plan, grounds, about):
     with pytest.raises(ValueError, match="has no function or binding constraint"):
         explain(plan, about, grounds)
+
+
+def known(world, grounds, **more):
+    return replace(grounds, profile=world["profile"], **more)
+
+
+def test_a_remote_expert_is_weighed_beside_the_main_model(world, plan, grounds):
+    expert = plan.remote_experts[0]
+    home = plan.function_of(expert)
+
+    move = moved(plan, expert, grounds, world["profile"])
+
+    left = replace(home, experts=tuple(other for other in home.experts if other != expert))
+    rest = tuple(left if each is home else each for each in plan.functions)
+    local = replace(plan, functions=rest)
+    given = {name: world[name] for name in ("routing", "workload", "profile", "offerings")}
+    estimated = estimate_plan(local, **given)
+    assert move.target is None
+    assert move.after.latency.tpot_seconds == pytest.approx(estimated.latency.tpot_seconds, rel=0.1)
+    assert move.before.busy == plan.estimate.busy
+    assert move.after.main_memory_bytes >= plan.main_memory_bytes
+
+
+def test_a_local_expert_is_weighed_in_functions_old_and_new(world, grounds):
+    use = np.arange(24.0).reshape(3, 8)
+    plan = plan_least_used(world["architecture"], use, remote_share=0.5, functions=2)
+    expert = plan.local_experts[-1]
+
+    move = moved(plan, expert, grounds, world["profile"])
+
+    assert move.target in {*(function.name for function in plan.functions), NEW}
+    assert move.after.function_memory_bytes > move.before.function_memory_bytes
+    assert move.after.main_memory_bytes <= move.before.main_memory_bytes
+
+
+def test_without_functions_a_new_one_is_weighed(world, grounds):
+    plan = Plan(architecture=world["architecture"], functions=(), main_memory_bytes=1 << 33)
+
+    answer = explain(plan, ExpertId(1, 0), known(world, grounds))
+
+    assert "Moved into a new function:" in answer
+    assert "TPOT +" in answer
+
+
+def test_a_move_that_breaks_a_promise_names_it(world, grounds):
+    plan = Plan(architecture=world["architecture"], functions=(), main_memory_bytes=1 << 33)
+    free = moved(plan, ExpertId(1, 0), grounds, world["profile"])
+    before, after = (each.latency.tpot_at_percentile_seconds for each in (free.before, free.after))
+    slo = Slo(tpot_seconds=(before + after) / 2)
+
+    answer = explain(plan, ExpertId(1, 0), known(world, grounds, slo=slo))
+
+    assert "That breaks: TPOT (" in answer
+    assert "TTFT (" not in answer
+
+
+def test_a_move_beyond_what_is_on_offer_names_the_size(world, plan, grounds):
+    grid = MemoryGrid(least_bytes=1 << 20, most_bytes=plan.main_memory_bytes, step_bytes=1 << 20)
+    tight = replace(grounds.offerings, main_memory=grid)
+
+    answer = explain(plan, plan.remote_experts[0], known(world, grounds, offerings=tight))
+
+    assert "That breaks: main memory (" in answer
+
+
+def test_without_a_hardware_profile_it_is_said_what_is_known(plan, grounds):
+    answer = explain(plan, plan.remote_experts[0], grounds)
+
+    assert "Moved" not in answer
+    assert "told where there is a hardware profile" in answer
 
 
 def test_an_expert_of_another_model_is_refused(plan, grounds):

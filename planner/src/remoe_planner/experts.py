@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _FORM = re.compile(r"(\d+)/(\d+)")
 
@@ -17,10 +17,13 @@ class ExpertId:
 
     layer: int
     index: int
+    key: int = field(init=False, repr=False, compare=False)
+    """One number in the same order: thousands of experts are told apart many times faster by it."""
 
     def __post_init__(self) -> None:
         if self.layer < 0 or self.index < 0:
             raise ValueError(f"expert must have layer >= 0 and index >= 0, got {self}")
+        object.__setattr__(self, "key", self.layer << 32 | self.index)
 
     def __str__(self) -> str:
         return f"{self.layer}/{self.index}"

@@ -16,6 +16,7 @@ from remoe_planner.architecture import Architecture
 from remoe_planner.experts import ExpertId
 from remoe_planner.grouping import Grouping, group
 from remoe_planner.memory import MemoryModel
+from remoe_planner.method import Method
 from remoe_planner.plan import FunctionPlan, Plan
 from remoe_planner.reasons import reasons_for
 
@@ -82,6 +83,7 @@ def plan_least_used(
         main_memory_bytes=knobs.memory.of_main(
             architecture, architecture.expert_count - len(remote)
         ),
+        method=Method.LEAST_USED,
     )
     return replace(plan, reasons=reasons_for(plan, utility, knobs.memory))
 

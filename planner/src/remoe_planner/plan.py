@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, islice
 from operator import attrgetter, lt
 from typing import Any
@@ -22,7 +22,7 @@ from remoe_planner.method import Method
 
 PLAN_VERSION = 2
 # Plans have tens of thousands of experts, and are made within milliseconds.
-_LAYER, _INDEX, _KEY = attrgetter("layer"), attrgetter("index"), attrgetter("layer", "index")
+_KEY = attrgetter("key")
 
 
 class Tier(StrEnum):
@@ -112,15 +112,12 @@ class Plan:
         self._check_experts()
 
     def _check_experts(self) -> None:
-        layers, experts = set(self.architecture.layers), self.architecture.experts_per_layer
         served = list(chain.from_iterable(function.experts for function in self.functions))
-        known = max(map(_INDEX, served), default=0) < experts and layers.issuperset(
-            map(_LAYER, served)
-        )
-        if not known:
-            strangers = [e for e in served if e.index >= experts or e.layer not in layers]
+        keys = set(map(_KEY, served))
+        if not keys <= _known(self.architecture.layers, self.architecture.experts_per_layer):
+            strangers = [expert for expert in served if not self.architecture.has(expert)]
             raise ValueError(f"the model has no experts {', '.join(map(str, strangers))}")
-        if len({e.layer * experts + e.index for e in served}) != len(served):
+        if len(keys) != len(served):
             raise ValueError("an expert must be served by one function at most")
 
     @cached_property
@@ -200,3 +197,9 @@ class Plan:
             binding=tuple(body["binding"]),
             reasons=tuple(body["reasons"]),
         )
+
+
+@lru_cache(maxsize=4)
+def _known(layers: tuple[int, ...], experts: int) -> frozenset[int]:
+    """Keys of a model's experts. Sets, not arrays: a function reads its plan before numpy."""
+    return frozenset(ExpertId(layer, k).key for layer in layers for k in range(experts))

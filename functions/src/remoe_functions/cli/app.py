@@ -14,13 +14,16 @@ from remoe_functions.cli.demo_model import demo_model
 from remoe_functions.cli.failure import FailingReadably
 from remoe_functions.cli.group_with_default import MakesByDefault
 from remoe_functions.cli.history import history
+from remoe_functions.cli.logs import logs
 from remoe_functions.cli.plan import plan
+from remoe_functions.cli.plan_cluster import plan_of_cluster
 from remoe_functions.cli.plan_explain import explain
 from remoe_functions.cli.plan_frontier import frontier
 from remoe_functions.cli.profile import profile
 from remoe_functions.cli.quantize import quantize
 from remoe_functions.cli.record import record
 from remoe_functions.cli.serve_model import serve_model
+from remoe_functions.cli.status import status
 
 _plans = Typer(
     cls=MakesByDefault,
@@ -30,6 +33,7 @@ _plans = Typer(
 _plans.command("make")(plan)
 _plans.command("explain")(explain)
 _plans.command("frontier")(frontier)
+_plans.command("cluster")(plan_of_cluster)
 
 app = Typer(
     cls=FailingReadably,
@@ -49,6 +53,8 @@ app.add_typer(history, name="history")
 app.add_typer(_plans, name="plan")
 app.command("chat")(chat)
 app.command("bench")(bench)
+app.command("status")(status)
+app.command("logs")(logs)
 
 
 def main() -> None:

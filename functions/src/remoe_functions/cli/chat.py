@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
+from remoe_functions.cli.cluster.options import Namespace
 from remoe_functions.cli.options import Json, Key, Url
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ def chat(
     ] = None,
     max_tokens: Annotated[int, Option(min=1, help="Tokens of an answer at most.")] = 256,
     temperature: Annotated[float, Option(min=0, max=2, help="0: always the same answer.")] = 0.7,
+    service: Annotated[
+        str | None, Option(metavar="NAME", help="Talk to this MoEService of the cluster instead.")
+    ] = None,
+    namespace: Namespace = None,
     as_json: Json = False,
 ) -> None:
     """Talk to a running service in the terminal.
@@ -42,13 +49,47 @@ def chat(
         remoe chat
         remoe chat "Why is the sky blue?" --temperature 0
         remoe chat "Name a river." --json
+        remoe chat --service demo
     """
-    import asyncio
-
     from remoe_functions.cli.failure import CommandError
 
     if as_json and message is None:
         raise CommandError("--json wants the question as an argument: remoe chat 'Hello' --json")
+    talk = partial(
+        _talk, key, message=message, max_tokens=max_tokens, temperature=temperature, as_json=as_json
+    )
+    if service is None:
+        talk(url, model)
+    else:
+        _in_cluster(service, namespace, model, talk)
+
+
+def _in_cluster(
+    name: str, namespace: str | None, model: str | None, talk: Callable[[str, str | None], None]
+) -> None:
+    """Talk to a service of the cluster through a tunnel to its gateway."""
+    from remoe_functions.cli.cluster.connection import Cluster
+    from remoe_functions.cli.cluster.tunnel import tunnel
+    from remoe_functions.cli.cluster.view import ServiceView
+
+    cluster = Cluster.current(namespace)
+    service = ServiceView(cluster.service(name))
+    with tunnel(cluster) as address:
+        talk(f"{address}/v1", model or service.model)
+
+
+def _talk(
+    key: str,
+    url: str,
+    model: str | None,
+    *,
+    message: str | None,
+    max_tokens: int,
+    temperature: float,
+    as_json: bool,
+) -> None:
+    import asyncio
+
     asyncio.run(_chat(url, key, model, message, max_tokens, temperature, as_json=as_json))
 
 

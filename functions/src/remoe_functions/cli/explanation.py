@@ -12,7 +12,8 @@ from remoe_functions.source.source import Source
 from remoe_planner.experts import ExpertId
 from remoe_planner.method import Method
 from remoe_planner.plan import Plan
-from remoe_planner.planning.explain import Grounds, explain
+from remoe_planner.planning.explain import explain
+from remoe_planner.planning.grounds import Grounds
 
 
 def explanation_of(

@@ -25,7 +25,7 @@ from remoe_planner.hardware.profile import HardwareProfile
 from remoe_planner.memory import MemoryModel
 from remoe_planner.method import Method
 from remoe_planner.offerings import Offerings
-from remoe_planner.planning.explain import Grounds
+from remoe_planner.planning.grounds import Grounds
 from remoe_planner.planning.make_plan import Planned, make_plan
 
 # So many cores per GiB that the bound on a function's cores decides alone.
@@ -57,7 +57,13 @@ class Question:
     @property
     def grounds(self) -> Grounds:
         """What an explanation of its answer draws on."""
-        return Grounds(routing=self.routing, workload=self.workload, offerings=self.offerings)
+        return Grounds(
+            routing=self.routing,
+            workload=self.workload,
+            offerings=self.offerings,
+            slo=self.slo,
+            profile=self.profile,
+        )
 
     def under(self, slo: Slo) -> Question:
         """The same question with another promise."""
@@ -161,11 +167,15 @@ def question_of(source: Source, options: QuestionOptions) -> Question:
 
 
 def grounds_of(source: Source, options: QuestionOptions) -> Grounds:
-    """What an explanation of a plan that is there already draws on; needs no hardware profile.
+    """What an explanation of a plan that is there already draws on.
+
+    Without a hardware profile it is told what can be told without one.
 
     Raises:
         CommandError: a file cannot be used.
     """
+    if options.profile is not None or profile_file(source).exists():
+        return question_of(source, options).grounds
     architecture = architecture_of(source.directory, options.experts)
     history = read_history(options.history or history_directory(source), architecture)
     prices = read_prices(options.prices)
@@ -173,6 +183,7 @@ def grounds_of(source: Source, options: QuestionOptions) -> Grounds:
         routing=Routing.of(history),
         workload=_workload(options, history),
         offerings=Offerings(prices=prices, billing=options.billing),
+        slo=options.slo,
     )
 
 

@@ -40,8 +40,9 @@ class Choices:
 
         The first of equals, so the same table gives the same picks.
         """
-        table = self.amounts.astype(np.float32)
-        asked = weights.astype(np.float32)
+        used = weights.any(axis=0)
+        table = self.amounts[used].astype(np.float32)
+        asked = weights[:, used].astype(np.float32)
         # Layer by layer, so that the values stay in the processor's cache.
         picks = [(asked @ table[:, layer]).argmin(axis=1) for layer in range(self.layers)]
         return np.stack(picks, axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +30,9 @@ class Routing:
     samples: NDArray[np.uint32]
     sample_tokens: NDArray[np.uint32]
     _visits: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    _by_expert: dict[int, tuple[NDArray[np.float32], NDArray[np.float64]]] = field(
         default_factory=dict, init=False, repr=False
     )
 
@@ -81,6 +85,19 @@ class Routing:
             self._visits[top_k] = found
         return found
 
+    def by_expert(self, most: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """No more than so many samples, spread evenly over all, and the tokens of each.
+
+        Computed once; [layers, experts, samples], exact up to 16 million, and [samples].
+        """
+        found = self._by_expert.get(most)
+        if found is None:
+            step = max(1, -(-len(self.samples) // most))
+            counts = _samples_last(self.samples[::step])
+            found = counts, self.sample_tokens[::step].astype(np.float64)
+            self._by_expert[most] = found
+        return found
+
     @property
     def shape(self) -> tuple[int, int]:
         """(MoE layers, experts per layer)."""
@@ -104,5 +121,16 @@ def inclusion(shares: NDArray[np.float64], top_k: int) -> NDArray[np.float64]:
     return visits
 
 
+def _samples_last(counts: NDArray[np.uint32]) -> NDArray[np.float32]:
+    """[layers, experts, samples] of [samples, layers, experts], in the order of memory."""
+    samples, cells = len(counts), math.prod(counts.shape[1:])
+    # Rows an even number of cache lines apart share few sets of the cache, and evict each other.
+    width = (-(-cells // _LINE) | 1) * _LINE
+    rows = np.empty((samples, width), np.float32)
+    rows[:, :cells] = counts.reshape(samples, cells)
+    return np.ascontiguousarray(rows[:, :cells].T).reshape(*counts.shape[1:], samples)
+
+
+_LINE = 16
 _ROUNDS = 32
 _ENOUGH = 1e-9

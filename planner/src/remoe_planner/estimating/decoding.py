@@ -102,8 +102,8 @@ def _whole_step(
     context_tokens: float,
 ) -> Step:
     layers, rows = len(placed.homes), asked.requests
-    work = placed.by_function(remote_seconds(placed, asked))
-    called = 1 - (1 - picks.called) ** rows
+    work = _function_seconds(placed, asked)
+    called = 1 - (1 - picks.called) ** rows if rows > 1 else picks.called
     if rows == 1:
         experts = decode_expert_seconds(
             profile,
@@ -163,12 +163,19 @@ def slowest(profile: HardwareProfile, call: Floats, work: Floats) -> Floats:
     return np.asarray(np.maximum(alone, call.max(axis=1) + line * work.sum(axis=1)))
 
 
+def _function_seconds(placed: Placed, asked: StepWork) -> Floats:
+    """Expected seconds of work of each function, [layers, functions]."""
+    remote = asked.remote
+    if remote.alike:
+        return placed.by_function(remote.hit) * remote.time.seconds_at(remote.speeds, placed.cores)
+    return placed.by_function(remote_seconds(placed, asked))
+
+
 def remote_seconds(placed: Placed, asked: PromptWork | StepWork) -> Floats:
     """Expected seconds of each expert in its function, 0 where it is local, [layers, experts]."""
     if not placed.functions:
         return np.zeros(placed.homes.shape)
-    cores = np.concatenate(([1.0], placed.cores))[placed.homes]
-    return np.where(placed.homes > 0, asked.remote.seconds(cores), 0.0)
+    return np.where(placed.homes > 0, asked.remote.seconds_in(placed.cores, placed.homes), 0.0)
 
 
 def row_bytes_of(placed: Placed) -> int:

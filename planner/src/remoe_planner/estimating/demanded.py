@@ -93,8 +93,7 @@ class Sampled:
 def sampled(placed: Placed, samples: Samples) -> Sampled:
     """What samples used of a placement."""
     layers, homes = len(placed.homes), placed.functions + 1
-    places = placed.homes + homes * np.arange(layers)[:, None]
-    counts = samples.by_group(places, layers * homes).astype(np.float64)
+    counts = samples.by_group(placed.places, layers * homes).astype(np.float64)
     counts = counts.reshape(layers, homes, len(samples.tokens))
     return Sampled(counts=counts.transpose(2, 0, 1), tokens=samples.tokens)
 

@@ -15,9 +15,9 @@ from remoe_planner.estimate import Estimate, LatencyEstimate
 from remoe_planner.estimating.costing import Sleep, Use, awake_cost, busy_cost, sleep_of
 from remoe_planner.estimating.decoding import CONTEXT, Step, mean_step, row_bytes_of
 from remoe_planner.estimating.demanded import Picks, picks_of, sampled, touch_probability
-from remoe_planner.estimating.given import Given, PromptWork
+from remoe_planner.estimating.given import Given
 from remoe_planner.estimating.placed import Bools, Floats, Placed
-from remoe_planner.estimating.prefilling import prefill
+from remoe_planner.estimating.prefilling import Shares, prefill
 from remoe_planner.hardware.profile import HardwareProfile
 from remoe_planner.latency.decode import decode_expert_seconds, remote_hits
 from remoe_planner.offerings import Offerings
@@ -92,7 +92,7 @@ class _World:
     def typical(self) -> tuple[Step, Step, Use]:
         """The first token, a further one, and what a typical request takes of the parts."""
         work = self.workload
-        first = self._first(self.given.typical)
+        first = self._first(Shares.of(self.placed, self.given.typical))
         step = self._step(work.prompt_tokens + work.output_tokens / 2)
         own = work.output_tokens / work.concurrency
         use = Use(
@@ -118,11 +118,11 @@ class _World:
             cold_start_probability=sleep.main_waking,
         )
 
-    def _first(self, asked: PromptWork, asleep: Bools | None = None) -> Step:
+    def _first(self, shares: Shares, asleep: Bools | None = None) -> Step:
         return prefill(
             self.placed,
             self.profile,
-            asked,
+            shares,
             payload_bytes=self.offerings.payload_bytes,
             asleep=asleep,
         )
@@ -140,11 +140,12 @@ class _World:
     def _late_first(self, needed: Floats, sleep: Sleep, start: float) -> float:
         """TTFT of the longest prompt at the percentile: what is likelier than the rest counts."""
         rest = 1 - self.slo.percentile
-        first = self._first(self.given.longest)
+        longest = Shares.of(self.placed, self.given.longest)
+        first = self._first(longest)
         whole = first.seconds + self._call_spread(float(first.calls.sum()))
         if 1 - float(np.prod(1 - needed)) > rest:
             asleep = needed >= min(rest, float(needed.max()))
-            alone = self._first(self.given.longest, asleep).seconds
+            alone = self._first(longest, asleep).seconds
             whole = max(whole, alone + self._borrowing_seconds(asleep))
         return whole + (start if sleep.main_waking > rest else 0.0)
 

@@ -107,12 +107,9 @@ class Samples:
 
     @classmethod
     def of(cls, routing: Routing) -> Samples:
-        step = max(1, -(-len(routing.samples) // _MOST_SAMPLES))
-        counts = routing.samples[::step].transpose(1, 2, 0)
-        return cls(
-            counts=np.ascontiguousarray(counts, dtype=np.float32),
-            tokens=routing.sample_tokens[::step].astype(np.float64),
-        )
+        """The first of every few in a row."""
+        counts, tokens = routing.by_expert(_MOST_SAMPLES)
+        return cls(counts=counts, tokens=tokens)
 
     def by_group(self, groups: NDArray[np.intp], count: int) -> NDArray[np.float32]:
         """Sums [count, samples] over groups of experts, numbered from 0, int [layers, experts]."""

@@ -5,7 +5,7 @@ Whoever tries many placements builds these arrays without a plan.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class Placed:
         keep_alive_seconds: [functions], of an idle replica.
         main_memory_bytes: of the main model.
         main_gpu_bytes: its GPU memory.
+        places: [layers * experts], the home of each among those of all layers.
     """
 
     architecture: Architecture
@@ -45,6 +46,11 @@ class Placed:
     keep_alive_seconds: Floats
     main_memory_bytes: int
     main_gpu_bytes: int
+    places: NDArray[np.intp] = field(init=False)
+
+    def __post_init__(self) -> None:
+        first = (self.functions + 1) * np.arange(len(self.homes))[:, None]
+        object.__setattr__(self, "places", (self.homes + first).ravel())
 
     @classmethod
     def of(cls, plan: Plan, offerings: Offerings) -> Placed:
@@ -78,10 +84,15 @@ class Placed:
 
     def by_function(self, values: Floats) -> Floats:
         """Sums of [layers, experts] over each layer's functions, [layers, functions]."""
-        layers, count = len(self.homes), self.functions + 1
-        places = (self.homes + count * np.arange(layers)[:, None]).ravel()
-        sums = np.bincount(places, weights=values.ravel(), minlength=layers * count)
-        return np.asarray(sums.reshape(layers, count)[:, 1:], np.float64)
+        if not self.functions:
+            return np.zeros((len(self.homes), 0))
+        return self.by_home(values)[:, 1:]
+
+    def by_home(self, values: Floats) -> Floats:
+        """The same, the main model first, [layers, functions + 1]."""
+        count = len(self.homes) * (self.functions + 1)
+        sums = np.bincount(self.places, weights=values.ravel(), minlength=count)
+        return np.asarray(sums.reshape(len(self.homes), -1), np.float64)
 
 
 def _homes(plan: Plan) -> NDArray[np.intp]:

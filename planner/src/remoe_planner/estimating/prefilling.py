@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 
 from remoe_planner.estimating.decoding import (
@@ -23,10 +26,46 @@ from remoe_planner.latency.prefill import (
 from remoe_planner.latency.together import together
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shares:
+    """What a prompt asks of every home, of one chunk.
+
+    Attributes:
+        asked: of every expert.
+        rows: [layers, functions].
+        local: [layers, functions + 1], seconds of the experts of each home beside the main model;
+            the first one is its own.
+        tasks: [layers, functions], seconds of work.
+        longest: [layers, functions], of the longest expert.
+    """
+
+    asked: PromptWork
+    rows: Floats
+    local: Floats
+    tasks: Floats
+    longest: Floats
+
+    @classmethod
+    def of(cls, placed: Placed, asked: PromptWork) -> Self:
+        """Of a placement."""
+        if not placed.functions:
+            none = np.zeros((len(placed.homes), 0))
+            local = asked.local.sum(axis=1, keepdims=True)
+            return cls(asked=asked, rows=none, local=local, tasks=none, longest=none)
+        tasks = remote_seconds(placed, asked)
+        return cls(
+            asked=asked,
+            rows=placed.by_function(asked.rows),
+            local=placed.by_home(asked.local),
+            tasks=placed.by_function(tasks),
+            longest=_longest(placed, tasks),
+        )
+
+
 def prefill(
     placed: Placed,
     profile: HardwareProfile,
-    asked: PromptWork,
+    shares: Shares,
     *,
     payload_bytes: int | None = None,
     asleep: Bools | None = None,
@@ -36,23 +75,19 @@ def prefill(
     Args:
         placed: the plan.
         profile: the machine.
-        asked: what the prompt asks of every expert.
+        shares: what the prompt asks of every home.
         payload_bytes: token rows in one call at most.
         asleep: bool [functions], those whose experts the main model computes itself.
     """
-    layers, chunks, prompt_tokens = len(asked.rows), asked.chunks, asked.tokens
-    here = placed.homes == 0
-    tasks = remote_seconds(placed, asked)
-    if asleep is not None:
-        here |= np.concatenate(([False], asleep))[placed.homes]
-        tasks = np.where(here, 0.0, tasks)
-    local = np.where(here, asked.local, 0.0).sum(axis=1)
-    there = np.where(here, 0.0, asked.rows)
-    call, calls, work = _remote(placed, profile, there, tasks, payload_bytes)
+    asked, layers = shares.asked, len(placed.homes)
+    chunks, prompt_tokens = asked.chunks, asked.tokens
+    awake = np.ones(placed.functions) if asleep is None else 1.0 - asleep
+    local = shares.local[:, 0] + (shares.local[:, 1:] * (1.0 - awake)).sum(axis=1)
+    call, calls, work = (value * awake for value in _remote(placed, profile, shares, payload_bytes))
     wire = profile.call.main_seconds * calls.sum(axis=1)
     remote = slowest(profile, call, work)
     waiting = together(profile, local + wire, remote) - local - wire
-    busy = placed.by_function(tasks)
+    busy = (shares.tasks * awake).sum(axis=0)
     context = context_seconds(profile, prompt_tokens)
     modules = module_seconds(profile, prompt_tokens, layers)
     passes = pass_seconds(profile, prompt_tokens)
@@ -65,25 +100,18 @@ def prefill(
         BETWEEN_PASSES: passes,
         FRONT_DOOR: profile.request_seconds,
     }
-    return Step(
-        terms=terms, busy_seconds=chunks * busy.sum(axis=0), calls=chunks * calls.sum(axis=0)
-    )
+    return Step(terms=terms, busy_seconds=chunks * busy, calls=chunks * calls.sum(axis=0))
 
 
 def _remote(
-    placed: Placed,
-    profile: HardwareProfile,
-    rows: Floats,
-    tasks: Floats,
-    payload_bytes: int | None,
+    placed: Placed, profile: HardwareProfile, shares: Shares, payload_bytes: int | None
 ) -> tuple[Floats, Floats, Floats]:
     """Seconds of calls, number of calls and seconds of work, each [layers, functions].
 
     Replicas share a layer's experts by longest processing time first: the busiest gets an even
     share, or the longest expert alone.
     """
-    asked = placed.by_function(rows)
-    whole = placed.by_function(tasks)
+    asked = shares.rows
     replicas = np.maximum(placed.replicas, 1)
     hit = -np.expm1(-asked)
     row_bytes = row_bytes_of(placed)
@@ -94,16 +122,14 @@ def _remote(
     parallel = np.minimum(split, replicas)
     travel = 2 * asked * row_bytes / profile.call.bytes_per_second / parallel
     call = hit * in_turn * profile.call.mean_seconds + travel
-    return call, hit * split, np.maximum(whole / parallel, _longest(placed, tasks))
+    return call, hit * split, np.maximum(shares.tasks / parallel, shares.longest)
 
 
 def _longest(placed: Placed, work: Floats) -> Floats:
     """The longest expert of each layer's functions, [layers, functions]."""
-    layers, homes = len(work), placed.functions + 1
-    longest = np.zeros(layers * homes)
-    places = placed.homes + homes * np.arange(layers)[:, None]
-    np.maximum.at(longest, places.ravel(), work.ravel())
-    return longest.reshape(layers, homes)[:, 1:]
+    longest = np.zeros(placed.homes.shape[0] * (placed.functions + 1))
+    np.maximum.at(longest, placed.places, work.ravel())
+    return longest.reshape(len(work), -1)[:, 1:]
 
 
 _WORTH_A_REPLICA = 16.0

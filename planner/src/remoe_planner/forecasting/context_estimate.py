@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from remoe_planner.forecasting.context_keys import Context
 from remoe_planner.forecasting.context_model import ContextModel
-from remoe_planner.forecasting.evidence import sum_by_row
+from remoe_planner.forecasting.evidence import sum_by_row, weighted_sum
 from remoe_planner.forecasting.outlook import distribution
 from remoe_planner.forecasting.reading import Reading
 
@@ -24,7 +24,7 @@ def estimate(
         return mean.astype(np.float64), 0.0
     shares, left = reading.exact_shares(model.strengths)
     tokens = reading.token_estimates(mean, model.strengths, Context.TOKEN)
-    total = np.einsum("ul,ulk->lk", sum_by_row(left, reading.index, len(tokens)), tokens)
+    total = weighted_sum(sum_by_row(left, reading.index, len(tokens)), tokens)
     features = reading.features(tokens, mean, model.basis)
     total += ((left.T @ features)[:, None, :] @ model.weights)[:, 0, :]
     for context, share in shares.items():

@@ -44,7 +44,7 @@ class Evidence:
         """
         by_row = sum_by_row(weights, self.index, len(self.counts))
         scaled = np.divide(by_row, self.tokens, out=np.zeros_like(by_row), where=self.tokens > 0)
-        return np.asarray(np.einsum("ul,ulk->lk", scaled, self.counts))
+        return weighted_sum(scaled, self.counts)
 
 
 def gather(
@@ -84,6 +84,12 @@ def sum_by_row(
     return owners @ values
 
 
+def weighted_sum(weights: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums [layers, experts] over rows of weights [rows, layers] times values."""
+    # A product of matrices for each layer: several times faster than `einsum`.
+    return np.asarray((weights.T[:, None, :] @ values.transpose(1, 0, 2))[:, 0, :])
+
+
 def _own_counts(
     distinct: NDArray[np.uint64],
     keys: NDArray[np.uint64],
@@ -100,5 +106,7 @@ def _own_counts(
 
 def _with_zero(values: NDArray[np.float32], top_k: int) -> NDArray[np.float32]:
     """In tokens instead of assignments, with a row for what was never seen."""
-    with_row = np.concatenate([values, np.zeros((1, *values.shape[1:]), np.float32)])
-    return np.asarray(with_row / np.float32(top_k), np.float32)
+    with_row = np.empty((len(values) + 1, *values.shape[1:]), np.float32)
+    np.divide(values, np.float32(top_k), out=with_row[:-1])
+    with_row[-1] = 0
+    return with_row

@@ -56,7 +56,7 @@ class Reading:
             strengths: [contexts, layers].
             upto: the most exact context used: `WORD`, or `TOKEN`, which backs off to the word.
         """
-        estimates = np.broadcast_to(mean, (len(self.distinct), *mean.shape))
+        estimates = mean
         for context in (Context.WORD, Context.TOKEN)[: upto + 1]:
             evidence = self.evidence[context]
             rows = evidence.index[self.distinct]
@@ -69,8 +69,8 @@ class Reading:
         self, estimates: NDArray[np.float32], mean: NDArray[np.float32], basis: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """What stands around each token, [n, features]."""
-        spread = (estimates - mean).reshape(len(estimates), mean.size)
-        embeddings = np.asarray(spread @ basis, np.float32)
+        # The mean is taken off after the product, which makes it that of all in a row.
+        embeddings = estimates.reshape(len(estimates), mean.size) @ basis - mean.ravel() @ basis
         return context_features(embeddings[self.index], self.positions)
 
     def exact_shares(
@@ -101,8 +101,10 @@ def shrunk(
     strength: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Posterior mean [n, layers, experts], the Dirichlet prior worth `strength` [layers] tokens."""
-    weighted = counts + strength[:, None] * prior
-    return np.asarray(weighted / (tokens + strength)[..., None])
+    # Large arrays, so none is made that is not needed: most of the time is their memory's.
+    estimates = np.broadcast_to(strength[:, None] * prior, counts.shape) + counts
+    estimates /= (tokens + strength)[..., None]
+    return estimates
 
 
 def read(

@@ -48,6 +48,35 @@ class ExpertWork:
             speed = speed + (self.speeds[place + 1] - speed) * share
         return np.asarray(self.hit / np.maximum(speed, _TINY))
 
+    @property
+    def alike(self) -> bool:
+        """Whether an expert that is hit takes as long as any other."""
+        return not any(speed.ndim for speed in self.speeds)
+
+    def seconds_in(
+        self, cores: NDArray[np.float64], homes: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """The same in functions with these cores, [functions], two curves for each expert.
+
+        Args:
+            cores: of the functions.
+            homes: int [...], the function of each expert, numbered from 1; what 0 comes to means
+                nothing.
+        """
+        known = np.array(self.time.cores)
+        given = np.concatenate((known[:1], cores))
+        below = np.clip(np.searchsorted(known, given, side="right") - 1, 0, len(known) - 1)
+        above = np.minimum(below + 1, len(known) - 1)
+        step = np.where(above > below, known[above] - known[below], 1.0)
+        share = np.clip((given - known[below]) / step, 0.0, 1.0)
+        # Below the fewest cores a share of them has that share of the speed.
+        part = np.minimum(given / known[0], 1.0)
+        table = np.stack([np.broadcast_to(speed, homes.shape) for speed in self.speeds])
+        flat, experts = table.reshape(-1), np.arange(homes.size).reshape(homes.shape)
+        slow = flat[experts + (below * homes.size)[homes]] * (part * (1 - share))[homes]
+        fast = flat[experts + (above * homes.size)[homes]] * (part * share)[homes]
+        return np.asarray(self.hit / np.maximum(slow + fast, _TINY))
+
     def ordered(self, places: NDArray[np.intp]) -> Self:
         """The same of the experts at these places, in the shape of the places."""
         speeds = (speed.ravel()[places] if speed.ndim else speed for speed in self.speeds)

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from remoe_planner.architecture import Architecture
 from remoe_planner.billing import Billing
-from remoe_planner.demand.routing import Routing
-from remoe_planner.demand.workload import Workload
 from remoe_planner.experts import ExpertId
 from remoe_planner.memory import MIB
-from remoe_planner.offerings import Offerings
 from remoe_planner.plan import FunctionPlan, Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Grounds:
-    """What an explanation draws on: what the plan was made from.
-
-    Attributes:
-        routing: how tokens spread over the experts.
-        workload: the requests.
-        offerings: what can be rented.
-    """
-
-    routing: Routing
-    workload: Workload
-    offerings: Offerings
+from remoe_planner.planning.grounds import Grounds
+from remoe_planner.planning.moving import NEW, Move, moved
 
 
 def explain(plan: Plan, about: ExpertId | str, grounds: Grounds) -> str:
     """Why an expert is where it is, what a function is for, or what a constraint does.
 
     Args:
-        plan: a plan with its estimate.
+        plan: the plan.
         about: an expert, a function's name, or the first word of a binding constraint.
         grounds: what it was made from.
 
@@ -70,10 +52,56 @@ def _expert(plan: Plan, expert: ExpertId, grounds: Grounds) -> str:
         f"Expert {expert} is {where} and weighs {architecture.expert_bytes / MIB:.1f} MiB. A "
         f"typical request sends it {own:.2f} of {use[row].sum():.0f} assignments of its "
         f"layer: the {_ordinal(rank)} least used of {architecture.experts_per_layer} there.",
-        _here_and_there(plan, home, own, grounds),
+        _elsewhere(plan, expert, own, grounds),
         _next_constraint(plan),
     ]
     return " ".join(sentences)
+
+
+def _elsewhere(plan: Plan, expert: ExpertId, use: float, grounds: Grounds) -> str:
+    """What would be if it were where it is not."""
+    if grounds.profile is None:
+        known = _here_and_there(plan, plan.function_of(expert), use, grounds)
+        return f"{known} What moving it would change is told where there is a hardware profile."
+    move = moved(plan, expert, grounds, grounds.profile)
+    if move is None:
+        return "There is no other place for it."
+    return _told(move, grounds)
+
+
+def _told(move: Move, grounds: Grounds) -> str:
+    before, after = move.before, move.after
+    first, step = (
+        f"{1e3 * (getattr(after.latency, name) - getattr(before.latency, name)):+.3g} ms"
+        for name in ("ttft_at_percentile_seconds", "tpot_at_percentile_seconds")
+    )
+    main, functions = (
+        f"{(getattr(after, name) - getattr(before, name)) / MIB:+,.0f} MiB"
+        for name in ("main_memory_bytes", "function_memory_bytes")
+    )
+    broken = f"That breaks: {'; '.join(move.broken)}." if move.broken else "No constraint breaks."
+    return (
+        f"{_place(move)} {_cost_change(move, grounds)}, TTFT {first} and TPOT {step} at the "
+        f"{100 * grounds.slo.percentile:g}th percentile, main memory {main}, functions' memory "
+        f"{functions}. {broken}"
+    )
+
+
+def _place(move: Move) -> str:
+    if move.target is None:
+        return "Moved beside the main model:"
+    return "Moved into a new function:" if move.target == NEW else f"Moved into {move.target}:"
+
+
+def _cost_change(move: Move, grounds: Grounds) -> str:
+    billing, currency = grounds.offerings.billing, grounds.offerings.prices.currency
+    cost = move.before.under(billing).per_request
+    change = move.after.under(billing).per_request - cost
+    return f"{change:+.3g} {currency} ({_percent(change, cost)}) a request under {billing} billing"
+
+
+def _percent(change: float, whole: float) -> str:
+    return f"{100 * change / whole:+.2g} %" if whole else "from nothing"
 
 
 def _here_and_there(plan: Plan, home: FunctionPlan | None, use: float, grounds: Grounds) -> str:

@@ -2,7 +2,7 @@
 
 Where every second awake is paid for, a function for each layer is woken by nearly every request;
 one of experts that are rarely needed, and together, sleeps. The same formulas as `estimating`,
-for all candidates at once, [candidates, layers, functions].
+for the functions of all candidates at once, [functions, layers].
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from remoe_planner.billing import Billing
 from remoe_planner.estimating.awake import asleep_share, awake_per_request, held_seconds
+from remoe_planner.estimating.placed import Floats
 from remoe_planner.latency.decode import decode_expert_seconds, remote_hits
 from remoe_planner.latency.together import in_line, together
 from remoe_planner.memory import GIB
 from remoe_planner.planning.layer_options import SELDOM, WORTH_A_REPLICA, Amount
 from remoe_planner.planning.ledger import Ledger, Scores
 from remoe_planner.planning.placing import Candidate, place
-from remoe_planner.planning.prefixes import Floats, Prefixes, PromptSums, StepSums, none_from
+from remoe_planner.planning.prefixes import Prefixes, PromptSums, StepSums, none_from
 from remoe_planner.planning.problem import Problem
 from remoe_planner.planning.ranges import Ranges
 from remoe_planner.planning.shapes import SCALES, Shape, ranking, shapes_of
@@ -34,9 +35,9 @@ class Gathered:
         shapes: of the candidates.
         ranks: [layers, experts], of each expert by use.
         places: [places], experts of the ranking up to each place.
-        sizes: [candidates, functions], bytes, 0 beyond a candidate's functions.
-        kept: bool [candidates, functions].
-        scores: of all of them.
+        sizes: [functions], bytes, candidate after candidate.
+        kept: bool [functions].
+        scores: of all candidates.
     """
 
     shapes: tuple[Shape, ...]
@@ -49,15 +50,17 @@ class Gathered:
     def candidate(self, problem: Problem, index: int) -> Candidate | None:
         """One of them as a placement; None where it does not fit what is on offer."""
         split = self.shapes[index].split
+        before = sum(shape.split.functions for shape in self.shapes[:index])
+        own = slice(before, before + split.functions)
         edges = self.places[list(split.edges)]
-        ranks = self.ranks
-        numbers = np.searchsorted(edges, ranks, side="right")
-        homes = np.where(ranks < edges[-1], numbers, 0)
+        # Of each place in the ranking; a look at a table is many times faster than a search.
+        homes = np.zeros(self.ranks.size, np.intp)
+        homes[: edges[-1]] = np.repeat(np.arange(1, len(edges)), np.diff(edges))
         placed = place(
             problem,
-            homes,
-            memory_bytes=self.sizes[index, : split.functions],
-            min_replicas=self.kept[index, : split.functions],
+            homes[self.ranks],
+            memory_bytes=self.sizes[own],
+            min_replicas=self.kept[own],
             max_replicas=problem.offerings.max_replicas,
         )
         if placed is None:
@@ -66,25 +69,21 @@ class Gathered:
 
 
 def gathered(problem: Problem) -> tuple[Gathered, ...]:
-    """The candidates, by how many functions they have; none where no function holds an expert."""
+    """The candidates, by when they keep a replica; none where no function holds an expert."""
     places = _places(problem)
     if len(places) < 2:
         return ()
     ranks = ranking(problem)
     counts = np.stack([np.searchsorted(row, places) for row in np.sort(ranks, axis=1)])
-    multiples = _sizes(problem)
-    prefixes = Prefixes.of(problem, counts, multiples)
+    prefixes = Prefixes.of(problem, counts, _sizes(problem))
     ranges = Ranges.of(problem, prefixes)
-    alike: dict[int, list[Shape]] = {}
-    for shape in shapes_of(problem, ranges, len(places)):
-        # Arrays are as wide as the most functions: those of about as many go together.
-        alike.setdefault(shape.split.functions.bit_length() // 2, []).append(shape)
+    shapes = shapes_of(problem, ranges, len(places))
+    if not shapes:
+        return ()
+    model = _Model(problem, prefixes, ranges, shapes)
     # Where only computing is billed a kept replica is charged to nobody, and no plan keeps one.
     levels = KEPT[:1] if problem.offerings.billing is Billing.BUSY else KEPT
-    models = [
-        _Model(problem, prefixes, ranges, ranks, places, tuple(some)) for some in alike.values()
-    ]
-    return tuple(model.gathered(level) for model in models for level in levels)
+    return tuple(model.gathered(level, ranks, places) for level in levels)
 
 
 def _places(problem: Problem) -> NDArray[np.intp]:
@@ -111,7 +110,7 @@ def _sizes(problem: Problem) -> Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Prompt:
-    """A chunk of a prompt, functions awake; all but local are [candidates, functions, layers].
+    """A chunk of a prompt, functions awake; all but local are [functions, layers].
 
     Attributes:
         local: [candidates, layers], seconds of the main model.
@@ -129,81 +128,98 @@ class _Prompt:
 
 
 class _Model:
-    """What every shape comes to; arrays are [candidates, functions, layers]."""
+    """What every shape comes to; arrays are [functions, layers], candidate after candidate."""
 
     def __init__(
-        self,
-        problem: Problem,
-        prefixes: Prefixes,
-        ranges: Ranges,
-        ranks: NDArray[np.intp],
-        places: NDArray[np.intp],
-        shapes: tuple[Shape, ...],
+        self, problem: Problem, prefixes: Prefixes, ranges: Ranges, shapes: tuple[Shape, ...]
     ) -> None:
         self.problem, self.profile, self.prefixes = problem, problem.profile, prefixes
-        self.shapes, self.ranks, self.places = shapes, ranks, places
+        self.shapes = shapes
         self.row_bytes = 2 * problem.architecture.hidden_size
-        most = max(a.split.functions for a in shapes)
-        edges = np.array([_padded(a.split.edges, most + 1) for a in shapes])
-        self.starts, self.ends, self.last = edges[:, :-1], edges[:, 1:], edges[:, -1]
-        self.there = self.ends > self.starts
-        scales = np.array([SCALES[a.scale] for a in shapes])[:, None]
-        self.sizes = self._on_grid(ranges.memory_bytes[self.starts, self.ends], scales)
+        functions = np.array([shape.split.functions for shape in shapes])
+        self.starts = np.concatenate([shape.split.edges[:-1] for shape in shapes])
+        self.ends = np.concatenate([shape.split.edges[1:] for shape in shapes])
+        self.last = np.array([shape.split.edges[-1] for shape in shapes])
+        self.functions, self.first = functions, np.cumsum(functions) - functions
+        self.candidates = np.repeat(np.arange(len(shapes)), functions)
+        scales = np.array([SCALES[shape.scale] for shape in shapes])
+        self.sizes = self._on_grid(
+            ranges.memory_bytes[self.starts, self.ends], scales[self.candidates]
+        )
         self.cores = problem.offerings.function_cores(self.sizes)
-        self.touched = np.where(self.there, ranges.touched[self.starts, self.ends], 0.0)
+        self.below, self.above, self.share = self._neighbors()
+        self.touched = ranges.touched[self.starts, self.ends]
         self.replicas = float(problem.offerings.max_replicas)
         self.ledger = Ledger(problem)
         self.longest = self._prompt(prefixes.longest)
+        self.called = self._called()
         self._use()
 
     def _on_grid(self, needed: Floats, scales: Floats) -> Floats:
         grid = self.problem.offerings.function_memory
-        needed = np.where(self.there, needed, grid.least_bytes)
         steps = np.ceil((needed * scales - grid.least_bytes) / grid.step_bytes)
         sizes = grid.least_bytes + np.maximum(steps, 0) * grid.step_bytes
-        return np.where(self.there, np.where(sizes <= grid.most_bytes, sizes, needed), 0.0)
+        return np.where(sizes <= grid.most_bytes, sizes, needed)
 
-    def gathered(self, level: float) -> Gathered:
+    def _neighbors(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+        """The known sizes on both sides of each function's, and how far it is from the first."""
+        known = self.prefixes.cores
+        below = np.clip(np.searchsorted(known, self.cores, side="right") - 1, 0, len(known) - 1)
+        above = np.minimum(below + 1, len(known) - 1)
+        # Sizes may have the same cores: where a bound, not memory, decides how many there are.
+        step = known[above] - known[below]
+        share = (self.cores - known[below]) / np.where(step > 0, step, 1.0)
+        return below, above, np.clip(share, 0.0, 1.0)[:, None]
+
+    def gathered(self, level: float, ranks: NDArray[np.intp], places: NDArray[np.intp]) -> Gathered:
         """The candidates whose functions keep a replica if they are needed as likely as this."""
-        kept = self.there & (self.touched >= level)
+        kept = self.touched >= level
         return Gathered(
             shapes=self.shapes,
-            ranks=self.ranks,
-            places=self.places,
+            ranks=ranks,
+            places=places,
             sizes=self.sizes,
             kept=kept,
             scores=self.ledger.score(self._totals(kept)),
         )
 
+    def _sum(self, values: Floats) -> Floats:
+        """[candidates, ...] of their functions'."""
+        return np.asarray(np.add.reduceat(values, self.first, axis=0))
+
+    def _most(self, values: Floats) -> Floats:
+        return np.asarray(np.maximum.reduceat(values, self.first, axis=0))
+
     def _between(self, values: Floats) -> Floats:
-        """[candidates, functions, layers, ...] of sums at the cuts, [layers, cuts, ...]."""
-        by_cut = np.moveaxis(values, 0, 1)
+        """[functions, layers] of sums at the cuts, [layers, cuts]."""
+        by_cut = np.ascontiguousarray(values.T)
         return np.asarray(by_cut[self.ends] - by_cut[self.starts])
 
     def _until(self, values: Floats) -> Floats:
         """[candidates, layers, ...] at the last edge, of [layers, cuts, ...]."""
-        return np.asarray(np.moveaxis(values, 0, 1)[self.last])
+        return np.asarray(values[:, self.last].swapaxes(0, 1))
 
     def _at_size(self, values: Floats, *, whole: bool = False) -> Floats:
-        """Seconds at each function's size, [candidates, functions, layers].
+        """Seconds at each function's size, [functions, layers].
 
         Args:
             values: at the cuts, [layers, cuts, sizes].
             whole: from the least used expert on, not from the function's own start.
         """
-        known = self.prefixes.cores
-        place = np.clip(np.searchsorted(known, self.cores, side="right") - 1, 0, len(known) - 1)
-        above = np.minimum(place + 1, len(known) - 1)
-        # Sizes may have the same cores: where a bound, not memory, decides how many there are.
-        step = known[above] - known[place]
-        span = np.where(step > 0, step, 1.0)
-        share = np.clip((self.cores - known[place]) / span, 0.0, 1.0)[..., None]
-        by_cut = values.transpose(1, 2, 0)
-        low, high = by_cut[self.ends, place], by_cut[self.ends, above]
+        by_cut = np.ascontiguousarray(values.transpose(1, 2, 0))
+        low, high = by_cut[self.ends, self.below], by_cut[self.ends, self.above]
         if not whole:
-            low, high = low - by_cut[self.starts, place], high - by_cut[self.starts, above]
-        speed = (1 - share) / np.maximum(low, TINY) + share / np.maximum(high, TINY)
+            low -= by_cut[self.starts, self.below]
+            high -= by_cut[self.starts, self.above]
+        speed = (1 - self.share) / np.maximum(low, TINY) + self.share / np.maximum(high, TINY)
         return np.asarray(np.where(low > 0, 1 / speed, 0.0))
+
+    def _called(self) -> Floats:
+        """Probability that a token needs each function in each layer."""
+        whole = list(self.prefixes.all_powers[..., 0])
+        powers = zip(self.prefixes.powers, whole, strict=True)
+        outside = [np.maximum(every - self._between(power), 0.0) for power, every in powers]
+        return 1 - none_from(outside, whole)
 
     def _use(self) -> None:
         """Work out the totals that are the same whatever is kept, and what is billed."""
@@ -216,34 +232,34 @@ class _Model:
         totals[Amount.PREFILL] = chunks * self._prompt_seconds(typical)
         totals[Amount.DECODE] = step
         totals[Amount.LOCAL_EXPERTS] = self.problem.architecture.expert_count - counts[self.last]
-        totals[Amount.FUNCTIONS] = self.there.sum(axis=1)
+        totals[Amount.FUNCTIONS] = self.functions
         longest = self.prefixes.longest.chunks
         totals[Amount.LONG_PREFILL] = longest * self._prompt_seconds(self.longest)
-        totals[Amount.LONG_CALLS] = longest * self.longest.calls.sum(axis=(1, 2))
-        totals[Amount.STEP_CALLS] = step_calls.sum(axis=1)
+        totals[Amount.LONG_CALLS] = longest * self._sum(self.longest.calls.sum(axis=1))
+        totals[Amount.STEP_CALLS] = self._sum(step_calls)
         totals[Amount.SPREAD] = spread
         self.totals = totals
-        self.busy_seconds = chunks * typical.whole.sum(axis=2) + own * step_busy
-        self.calls = chunks * typical.calls.sum(axis=2) + own * step_calls
+        self.busy_seconds = chunks * typical.whole.sum(axis=1) + own * step_busy
+        self.calls = chunks * typical.calls.sum(axis=1) + own * step_calls
 
     def _totals(self, kept: NDArray[np.bool_]) -> Floats:
         totals = self.totals.copy()
         cost, asleep = self._billed(kept, self.ledger.span_seconds(totals))
         needed = asleep * self.touched
         rest = 1 - self.problem.slo.percentile
-        least = np.minimum(rest, needed.max(axis=1, keepdims=True))
-        sleeping = self.there & (needed >= np.maximum(least, TINY))
+        least = np.minimum(rest, self._most(needed))[self.candidates]
+        sleeping = needed >= np.maximum(least, TINY)
         totals[Amount.FUNCTION_COST] = cost
         totals[Amount.COLD_PREFILL] = self._cold(sleeping)
-        totals[Amount.LOG_AWAKE] = np.log1p(-np.minimum(needed, 1 - 1e-12)).sum(axis=1)
+        totals[Amount.LOG_AWAKE] = self._sum(np.log1p(-np.minimum(needed, 1 - 1e-12)))
         return totals
 
     def _cold(self, sleeping: NDArray[np.bool_]) -> Floats:
         """Seconds of the longest prompt where main computes for those that sleep."""
         if not sleeping.any():
             return np.asarray(self.totals[Amount.LONG_PREFILL])
-        sums, awake = self.prefixes.longest, ~sleeping[..., None]
-        here = (self._between(-sums.local) * sleeping[..., None]).sum(axis=1)
+        sums, awake = self.prefixes.longest, ~sleeping[:, None]
+        here = self._sum(self._between(-sums.local) * sleeping[:, None])
         there = _Prompt(
             local=self.longest.local + here,
             calls=self.longest.calls * awake,
@@ -254,8 +270,8 @@ class _Model:
         return sums.chunks * self._prompt_seconds(there) + self._borrowing(sleeping)
 
     def _borrowing(self, sleeping: NDArray[np.bool_]) -> Floats:
-        hit = self._between(self.prefixes.longest.hit).sum(axis=2)
-        weights = (hit * sleeping).sum(axis=1) * self.problem.architecture.expert_bytes
+        hit = self._between(self.prefixes.longest.hit).sum(axis=1)
+        weights = self._sum(hit * sleeping) * self.problem.architecture.expert_bytes
         return np.asarray(weights / self.profile.main_start.bytes_per_second)
 
     def _prompt(self, sums: PromptSums) -> _Prompt:
@@ -286,14 +302,14 @@ class _Model:
 
     def _together(self, local: Floats, calls: Floats, call: Floats, work: Floats) -> Floats:
         """[candidates, layers] of local work beside calls to functions."""
-        alone = (call + work).max(axis=1)
+        alone = self._most(call + work)
         line = float(in_line(self.profile, 0.0))
-        remote = np.maximum(alone, call.max(axis=1) + line * work.sum(axis=1))
-        wire = self.profile.call.main_seconds * calls.sum(axis=1)
+        remote = np.maximum(alone, self._most(call) + line * self._sum(work)) if line else alone
+        wire = self.profile.call.main_seconds * self._sum(calls)
         return together(self.profile, local + wire, remote)
 
     def _decode(self) -> tuple[Floats, Floats, Floats, Floats]:
-        """Seconds and spread [candidates]; billed seconds and calls, [candidates, functions]."""
+        """Seconds and spread [candidates]; billed seconds and calls, [functions]."""
         steps = [self._step(sums) for sums in self.prefixes.steps]
         if len(steps) == 1:
             return steps[0]
@@ -305,11 +321,8 @@ class _Model:
         return seconds, busy, calls, spread
 
     def _step(self, sums: StepSums) -> tuple[Floats, Floats, Floats, Floats]:
-        prefixes, profile = self.prefixes, self.profile
-        missed = none_from(self._between(prefixes.powers), prefixes.all_powers)
-        called_one = np.where(self.there[..., None], 1 - missed, 0.0)
-        called = 1 - (1 - called_one) ** sums.rows
-        picked = self._between(prefixes.picked)
+        profile, picked = self.profile, self._between(self.prefixes.picked)
+        called = 1 - (1 - self.called) ** sums.rows if sums.rows > 1 else self.called
         work = self._at_size(sums.work)
         if sums.rows == 1:
             seconds, spread = self._one_row(picked, called)
@@ -318,23 +331,25 @@ class _Model:
             call = called * profile.call.mean_seconds + travel
             seconds = self._together(self._until(sums.local), called, call, work)
             spread = np.zeros_like(seconds)
-        return seconds.sum(axis=1), work.sum(axis=2), called.sum(axis=2), spread.sum(axis=1)
+        return seconds.sum(axis=1), work.sum(axis=1), called.sum(axis=1), spread.sum(axis=1)
 
     def _one_row(self, picked: Floats, called: Floats) -> tuple[Floats, Floats]:
         """Seconds, and one standard deviation of them, [candidates, layers]."""
-        total = picked.sum(axis=1)
-        share = picked / np.maximum(total, TINY)[:, None]
+        total = self._sum(picked)
+        share = picked / np.maximum(total, TINY)[self.candidates]
         hits = self._until(self.prefixes.hits)
         some = 1 - hits[..., 0]
-        calls = np.where(some > 0, called.sum(axis=1) / np.where(some > 0, some, 1.0), 1.0)
+        calls = np.where(some > 0, self._sum(called) / np.where(some > 0, some, 1.0), 1.0)
+        cores = np.where(total > 0, self._sum(share * self.cores[:, None]), 1.0)
+        concentration = self._sum(share**2)
 
         def of(hits: Floats) -> Floats:
             return decode_expert_seconds(
                 self.profile,
                 row_bytes=self.row_bytes,
                 hits=hits,
-                function_cores=np.where(total > 0, (share * self.cores[..., None]).sum(axis=1), 1),
-                concentration=(share**2).sum(axis=1),
+                function_cores=cores,
+                concentration=concentration,
                 calls=calls,
             ).total
 
@@ -354,21 +369,19 @@ class _Model:
         )
         starts = start.seconds + experts / start.bytes_per_second
         asked = np.maximum(self.touched, SELDOM)
-        held = held_seconds(calls / asked, span[:, None], offerings.function_keep_alive_seconds)
+        held = held_seconds(
+            calls / asked, span[self.candidates], offerings.function_keep_alive_seconds
+        )
         held = np.maximum(held, busy / asked)
         asleep = asleep_share(rate * self.touched, held, starts)
         price = self.sizes / GIB * prices.function_gib_second
-        fees = calls.sum(axis=1) * prices.call
+        fees = self._sum(calls) * prices.call
         if offerings.billing is Billing.BUSY:
-            return (busy * price).sum(axis=1) + fees, np.where(kept, 0.0, asleep)
+            return self._sum(busy * price) + fees, np.where(kept, 0.0, asleep)
         woken = self.touched * awake_per_request(rate * self.touched, held, starts)
         always = 1 / rate if rate else 0.0
         seconds = np.where(kept, always, woken)
-        return (seconds * price).sum(axis=1) + fees, np.where(kept, 0.0, asleep)
-
-
-def _padded(edges: tuple[int, ...], length: int) -> tuple[int, ...]:
-    return edges + edges[-1:] * (length - len(edges))
+        return self._sum(seconds * price) + fees, np.where(kept, 0.0, asleep)
 
 
 TINY = 1e-300

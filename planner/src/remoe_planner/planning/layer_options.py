@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from remoe_planner.billing import Billing
 from remoe_planner.choosing.choices import Choices
 from remoe_planner.estimating.awake import asleep_share, awake_per_request, held_seconds
+from remoe_planner.estimating.placed import Floats
 from remoe_planner.hardware.profile import HardwareProfile
 from remoe_planner.latency.decode import decode_expert_seconds
 from remoe_planner.latency.prefill import module_seconds
 from remoe_planner.latency.together import together
 from remoe_planner.memory import GIB
-from remoe_planner.planning.prefixes import Floats, Prefixes, PromptSums, StepSums
+from remoe_planner.planning.prefixes import Prefixes, PromptSums, StepSums
 from remoe_planner.planning.problem import Problem
 
 _T = TypeVar("_T", bound=np.generic)
@@ -77,42 +78,46 @@ class LayerOptions:
 
     @classmethod
     def of(cls, problem: Problem, prefixes: Prefixes, replicas: NDArray[np.intp]) -> Self:
-        """Every cut, in every size that holds it, with each number of replicas, asleep or kept."""
+        """Every cut, in every size that holds it, with each number of replicas, asleep or kept.
+
+        Args:
+            problem: what is planned.
+            prefixes: the cuts, the same in every layer, and the sizes.
+            replicas: numbers of replicas looked at.
+        """
         kept = np.arange(1 if problem.offerings.billing is Billing.BUSY else 2)
         table = _Table(problem, prefixes, replicas, kept)
-        amounts, fits = table.amounts()
-        layers = len(prefixes.counts)
-        shape = fits.shape
-        counts = np.broadcast_to(prefixes.counts[:, :, None, None, None], shape)
-        sizes = np.broadcast_to(prefixes.sizes[None, None, :, None, None], shape)
-        keep = fits.reshape(layers, -1)
-        columns = _columns(keep)
+        amounts = table.amounts()
+        shape = amounts.shape[1:]
+        counts = prefixes.counts[:, table.cut]
+        sizes = np.where(counts > 0, prefixes.sizes[table.size], 0.0)
         return cls(
-            choices=Choices(amounts=_taken(amounts.reshape(len(amounts), layers, -1), columns)),
-            remote=_taken(counts.reshape(layers, -1), columns),
-            memory_bytes=_taken(np.where(counts > 0, sizes, 0.0).reshape(layers, -1), columns),
-            replicas=_taken(np.broadcast_to(replicas[:, None], shape).reshape(layers, -1), columns),
-            kept=_taken(np.broadcast_to(kept, shape).reshape(layers, -1), columns),
+            choices=Choices(amounts=amounts.reshape(*amounts.shape[:2], -1)),
+            remote=_filled(counts[..., None, None], shape),
+            memory_bytes=_filled(sizes[..., None, None], shape),
+            replicas=_filled(replicas[:, None], shape),
+            kept=_filled(kept, shape),
         )
 
 
-def _columns(keep: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """[layers, options], the columns kept in each layer; the first again where there are fewer."""
-    order = np.argsort(~keep, axis=1, kind="stable")
-    counts = keep.sum(axis=1)
-    width = int(counts.max())
-    places = np.arange(width)
-    return np.where(places < counts[:, None], order[:, :width], order[:, :1])
+def _filled(values: NDArray[_T], shape: tuple[int, ...]) -> NDArray[_T]:
+    """[layers, options], of what broadcasts to the options."""
+    return np.broadcast_to(values, shape).reshape(shape[0], -1)
 
 
-def _taken(values: NDArray[_T], columns: NDArray[np.intp]) -> NDArray[_T]:
-    return np.take_along_axis(
-        values, columns if values.ndim == 2 else columns[None], axis=values.ndim - 1
-    )
+def _pairs(problem: Problem, prefixes: Prefixes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Cuts and sizes that hold them, [pairs] each; without experts one size is enough."""
+    counts = prefixes.counts[0]
+    needed = counts * problem.architecture.expert_bytes
+    needed = needed + problem.offerings.memory.function_working_bytes
+    fits = prefixes.sizes >= needed[:, None]
+    fits[counts == 0] = np.arange(len(prefixes.sizes)) == 0
+    cut, size = np.nonzero(fits)
+    return cut, size
 
 
 class _Table:
-    """Amounts of all options, [amounts, layers, cuts, sizes, replicas, kept]."""
+    """Amounts of all options, [amounts, layers, pairs, replicas, kept]; a pair is cut and size."""
 
     def __init__(
         self,
@@ -124,64 +129,58 @@ class _Table:
         self.problem = problem
         self.profile = problem.profile
         self.prefixes = prefixes
+        self.cut, self.size = _pairs(problem, prefixes)
         self.z = np.asarray(replicas, np.float64)
         self.kept = kept
         self.row_bytes = 2 * problem.architecture.hidden_size
-        self.remote = prefixes.counts > 0
-        self.touched = prefixes.touched()
+        self.remote = prefixes.counts[0, self.cut] > 0
+        self.touched = self._at_cut(prefixes.touched())
 
-    def amounts(self) -> tuple[Floats, NDArray[np.bool_]]:
-        """The amounts, and which options there are."""
+    def _at_cut(self, values: NDArray[_T]) -> NDArray[_T]:
+        """[layers, pairs] of [layers, cuts]."""
+        return values[:, self.cut]
+
+    def _at_pair(self, values: Floats) -> Floats:
+        """[layers, pairs] of [layers, cuts, sizes]."""
+        return values[:, self.cut, self.size]
+
+    def amounts(self) -> Floats:
+        """The amounts; the first option of every layer is all local."""
         typical, busy, calls = self._prefill(self.prefixes.typical)
         longest, _, long_calls = self._prefill(self.prefixes.longest)
         decode, step_busy, step_calls = self._decode()
         work = self.problem.workload
         own = work.output_tokens / work.concurrency
         all_busy = busy + (own * step_busy)[..., None]
-        all_calls = calls + (own * step_calls)[:, :, None, None]
-        sizes = self.prefixes.sizes[:, None]
+        all_calls = calls + (own * step_calls)[..., None]
         span = self._span(typical, decode)
-        cost, asleep = self._billed(all_busy, all_calls, sizes, span)
-        longer, _ = self._billed(all_busy, all_calls, sizes, LONGER_SPAN * span)
-        needed = asleep * self.touched[:, :, None, None, None]
-        layers, cuts = self.prefixes.counts.shape
-        shape = (layers, cuts, len(sizes), len(self.z), len(self.kept))
+        cost, asleep = self._billed(all_busy, all_calls, span)
+        longer, _ = self._billed(all_busy, all_calls, LONGER_SPAN * span)
+        needed = asleep * _wide(self.touched)
         stays = self.problem.architecture.experts_per_layer - self.prefixes.counts
         columns = {
             Amount.PREFILL: typical[..., None],
-            Amount.DECODE: decode[..., None, None],
+            Amount.DECODE: _wide(decode),
             Amount.FUNCTION_COST: cost,
             Amount.HELD_COST: (longer - cost) / ((LONGER_SPAN - 1) * span),
-            Amount.LOCAL_EXPERTS: _wide(stays),
+            Amount.LOCAL_EXPERTS: _wide(self._at_cut(stays)),
             Amount.FUNCTIONS: _wide(self.remote),
             Amount.LONG_PREFILL: longest[..., None],
             Amount.COLD_PREFILL: self._cold(needed, longest[..., None]),
             Amount.LONG_CALLS: long_calls[..., None],
             Amount.STEP_CALLS: _wide(step_calls),
             Amount.LOG_AWAKE: np.log1p(-np.minimum(needed, 1 - 1e-12)),
-            Amount.SPREAD: self._spread(decode)[..., None, None],
+            Amount.SPREAD: _wide(self._spread(decode)),
         }
-        amounts = np.empty((len(Amount), *shape))
+        amounts = np.empty((len(Amount), *decode.shape, len(self.z), len(self.kept)))
         for amount in Amount:
             amounts[amount] = columns[amount]
-        return amounts, self._fits(shape)
-
-    def _fits(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Sizes that hold the experts; without experts one option is enough."""
-        offerings = self.problem.offerings
-        needed = self.prefixes.counts * self.problem.architecture.expert_bytes
-        needed = needed + offerings.memory.function_working_bytes
-        fits = np.broadcast_to(
-            (self.prefixes.sizes >= needed[..., None])[..., None, None], shape
-        ).copy()
-        fits[~self.remote] = False
-        fits[:, 0, 0, 0, 0] = True
-        return fits
+        return amounts
 
     def _prefill(self, sums: PromptSums) -> tuple[Floats, Floats, Floats]:
-        """Seconds, billed seconds and calls, [layers, cuts, sizes, replicas]."""
+        """Seconds, billed seconds and calls, [layers, pairs, replicas]."""
         profile, payload = self.profile, self.problem.offerings.payload_bytes
-        asked = sums.asked[:, :, None, None]
+        asked = sums.asked[..., None]
         hit = -np.expm1(-asked)
         split = np.minimum(self.z, np.maximum(np.ceil(asked / WORTH_A_REPLICA), 1))
         if payload:
@@ -189,16 +188,16 @@ class _Table:
         parallel = np.minimum(split, self.z)
         travel = 2 * asked * self.row_bytes / profile.call.bytes_per_second / parallel
         call = hit * np.ceil(split / self.z) * profile.call.mean_seconds + travel
-        work = np.maximum(sums.work[..., None] / parallel, sums.longest[..., None])
-        local = sums.local[:, :, None, None] + profile.call.main_seconds * hit * split
-        remote = np.where(self.remote[:, :, None, None], call + work, 0.0)
+        calls = self._at_cut(hit * split)
+        busy = self._at_pair(sums.work)[..., None]
+        work = np.maximum(busy / self._at_cut(parallel), self._at_pair(sums.longest)[..., None])
+        local = self._at_cut(sums.local)[..., None] + profile.call.main_seconds * calls
+        remote = np.where(self.remote[:, None], self._at_cut(call) + work, 0.0)
         seconds = together(profile, local, remote)
-        busy = np.broadcast_to(sums.work[..., None], seconds.shape)
-        calls = np.broadcast_to(hit * split, seconds.shape)
         return sums.chunks * seconds, sums.chunks * busy, sums.chunks * calls
 
     def _decode(self) -> tuple[Floats, Floats, Floats]:
-        """Seconds and billed seconds, [layers, cuts, sizes], and calls, [layers, cuts]."""
+        """Seconds, billed seconds and calls, [layers, pairs]."""
         steps = [self._step(sums) for sums in self.prefixes.steps]
         if len(steps) == 1:
             return steps[0]
@@ -211,54 +210,53 @@ class _Table:
 
     def _step(self, sums: StepSums) -> tuple[Floats, Floats, Floats]:
         profile, prefixes = self.profile, self.prefixes
-        called = 1 - prefixes.hits[..., 0] ** sums.rows
+        called = self._at_cut(1 - prefixes.hits[..., 0] ** sums.rows)
         called = np.where(self.remote, called, 0.0)
+        work = self._at_pair(sums.work)
         if sums.rows == 1:
-            hits = prefixes.hits[:, :, None]
             experts = decode_expert_seconds(
                 profile,
                 row_bytes=self.row_bytes,
-                hits=hits,
+                hits=prefixes.hits[:, :, None],
                 function_cores=prefixes.cores,
             )
-            return experts.total, sums.work, called
+            return self._at_pair(experts.total), work, called
         wire = profile.call.main_seconds * called
-        travel = 2 * prefixes.picked * sums.rows * self.row_bytes / profile.call.bytes_per_second
+        picked = self._at_cut(prefixes.picked)
+        travel = 2 * picked * sums.rows * self.row_bytes / profile.call.bytes_per_second
         call = called * profile.call.mean_seconds + travel
-        remote = np.where(self.remote[..., None], call[..., None] + sums.work, 0.0)
-        return together(profile, (sums.local + wire)[..., None], remote), sums.work, called
+        remote = np.where(self.remote, call + work, 0.0)
+        return together(profile, self._at_cut(sums.local) + wire, remote), work, called
 
     def _span(self, typical: Floats, decode: Floats) -> float:
         """Of a request with every expert local; functions are held for little else."""
         work, layers = self.problem.workload, len(self.prefixes.counts)
         first = first_seconds(self.profile, work.prompt_tokens, layers)
         step = step_seconds(self.problem, work.prompt_tokens + work.output_tokens / 2)
-        first += float(typical[:, 0, 0, 0].sum())
-        return first + work.output_tokens * (step + float(decode[:, 0, 0].sum()))
+        first += float(typical[:, 0, 0].sum())
+        return first + work.output_tokens * (step + float(decode[:, 0].sum()))
 
-    def _billed(
-        self, busy: Floats, calls: Floats, sizes: Floats, span: float
-    ) -> tuple[Floats, Floats]:
+    def _billed(self, busy: Floats, calls: Floats, span: float) -> tuple[Floats, Floats]:
         """Cost of functions and calls, and how likely they sleep, both for all options."""
         offerings, rate = self.problem.offerings, self.problem.workload.requests_per_second
         prices = offerings.prices
-        weights = self.prefixes.counts * float(self.problem.architecture.expert_bytes)
+        weights = self._at_cut(self.prefixes.counts) * float(self.problem.architecture.expert_bytes)
         start = self.profile.function_start
-        starts = (start.seconds + weights / start.bytes_per_second)[:, :, None, None]
-        touched = self.touched[:, :, None, None]
+        starts = (start.seconds + weights / start.bytes_per_second)[..., None]
+        touched = self.touched[..., None]
         asked = np.maximum(touched, SELDOM)
         held = held_seconds(calls / asked, span, offerings.function_keep_alive_seconds)
         held = np.maximum(held, busy / asked)
         asleep = asleep_share(rate * touched, held, starts)
         fees = calls * prices.call
-        price = sizes / GIB * prices.function_gib_second
+        price = self.prefixes.sizes[self.size, None] / GIB * prices.function_gib_second
         if offerings.billing is Billing.BUSY:
             cost = (busy * price + fees)[..., None]
         else:
             woken = touched * awake_per_request(rate * touched, held, starts) * price
             always = np.broadcast_to(price / rate if rate else 0.0 * price, woken.shape)
-            cost = np.stack([woken, always], axis=-1)[..., : len(self.kept)] + fees[..., None]
-        there = self.remote[:, :, None, None, None]
+            cost = np.stack([woken, always], axis=-1) + fees[..., None]
+        there = self.remote[:, None, None]
         sleeping = np.where(self.kept > 0, 0.0, asleep[..., None])
         return np.where(there, cost, 0.0), np.where(there, sleeping, 0.0)
 
@@ -268,15 +266,15 @@ class _Table:
         rest = 1 - self.problem.slo.percentile
         alone = sums.chunks * sums.local[:, :1]
         way = self.problem.architecture.expert_bytes / self.profile.main_start.bytes_per_second
-        borrowed = (alone + sums.hit * way)[:, :, None, None, None]
-        return np.where(needed >= rest, borrowed, longest)
+        borrowed = self._at_cut(alone + sums.hit * way)
+        return np.where(needed >= rest, _wide(borrowed), longest)
 
     def _spread(self, decode: Floats) -> Floats:
         """One standard deviation of a step, by the slope from no remote expert to these."""
         top_k = self.problem.architecture.top_k
-        share = np.maximum(self.prefixes.picked / top_k, 1e-12)[..., None]
-        slope = np.abs(decode - decode[:, :1, :1]) / share
-        return np.asarray(slope * self.prefixes.spread[..., None])
+        share = np.maximum(self.prefixes.picked / top_k, 1e-12)
+        slope = np.abs(decode - decode[:, :1]) / self._at_cut(share)
+        return np.asarray(slope * self._at_cut(self.prefixes.spread))
 
 
 def first_seconds(profile: HardwareProfile, tokens: int, layers: int) -> float:
@@ -306,8 +304,8 @@ def step_seconds(problem: Problem, context: float) -> float:
 
 
 def _wide(values: NDArray[np.generic]) -> Floats:
-    """[layers, cuts] as [layers, cuts, 1, 1, 1]."""
-    return np.asarray(values, np.float64)[:, :, None, None, None]
+    """[..., pairs] as [..., pairs, 1, 1]."""
+    return np.asarray(values, np.float64)[..., None, None]
 
 
 LONGER_SPAN = 2.0

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from remoe_planner.billing import Billing
 from remoe_planner.choosing.beam import beam
 from remoe_planner.choosing.pool import Dealing, PoolKnobs, alike, completed, deal
+from remoe_planner.estimating.placed import Floats
 from remoe_planner.memory import GIB
 from remoe_planner.planning.layer_options import Amount, LayerOptions
 from remoe_planner.planning.ledger import Ledger, Scores
 from remoe_planner.planning.placing import Candidate, layer_homes, place
-from remoe_planner.planning.prefixes import Floats, Prefixes
+from remoe_planner.planning.prefixes import Prefixes
 from remoe_planner.planning.problem import Problem
 
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from remoe_planner.billing import Billing
 from remoe_planner.estimating.awake import asleep_share, awake_per_request
+from remoe_planner.estimating.placed import Floats
 from remoe_planner.latency.prefill import pass_seconds
 from remoe_planner.memory import GIB
 from remoe_planner.planning.layer_options import Amount, first_seconds, step_seconds
-from remoe_planner.planning.prefixes import Floats
 from remoe_planner.planning.problem import Problem
 
 

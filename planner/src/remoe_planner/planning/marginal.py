@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remoe_planner.choosing.pool import PoolKnobs
+from remoe_planner.estimating.placed import Floats
 from remoe_planner.planning.gathered import gathered
 from remoe_planner.planning.layered import layered
 from remoe_planner.planning.ledger import Scores
 from remoe_planner.planning.outcome import Outcome, nothing_fits, rank
 from remoe_planner.planning.placing import Candidate, place, resident_homes
-from remoe_planner.planning.prefixes import Floats
 from remoe_planner.planning.problem import Problem
 from remoe_planner.planning.promise import keeps
 
@@ -113,4 +113,4 @@ def _resident(problem: Problem) -> Iterator[Outcome]:
 
 ROOMS = (1.0, 0.97, 0.9, 0.7)
 CONFIRMATIONS = 20
-MOST_EXPERTS_READ = 60_000
+MOST_EXPERTS_READ = 45_000

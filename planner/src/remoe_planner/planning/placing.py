@@ -141,20 +141,20 @@ def _experts(placed: Placed) -> list[tuple[ExpertId, ...]]:
     """Of each function, ascending."""
     shape = placed.architecture
     names = _all_experts(shape.layers, shape.experts_per_layer)
-    homes = placed.homes.ravel()
+    # Small numbers are sorted many times faster.
+    homes = placed.homes.ravel().astype(np.uint16 if placed.functions < 1 << 16 else np.intp)
     order = np.argsort(homes, kind="stable")
     edges = np.searchsorted(homes[order], np.arange(1, placed.functions + 2))
-    places = order.tolist()
-    return [
-        tuple([names[place] for place in places[start:end]])
-        for start, end in pairwise(edges.tolist())
-    ]
+    ordered = names[order]
+    return [tuple(ordered[start:end].tolist()) for start, end in pairwise(edges.tolist())]
 
 
 @lru_cache(maxsize=4)
-def _all_experts(layers: tuple[int, ...], experts: int) -> tuple[ExpertId, ...]:
+def _all_experts(layers: tuple[int, ...], experts: int) -> NDArray[np.object_]:
     """Every expert, layer by layer; made once for a model, since re-planning needs them again."""
-    return tuple(ExpertId(layer, index) for layer in layers for index in range(experts))
+    names = np.empty(len(layers) * experts, np.object_)
+    names[:] = [ExpertId(layer, index) for layer in layers for index in range(experts)]
+    return names
 
 
 def _names(experts: Sequence[tuple[ExpertId, ...]]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ of all options need no pass over experts of their own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remoe_planner.estimating.given import PromptWork, Samples, StepWork
+from remoe_planner.estimating.placed import Floats
 from remoe_planner.latency.picks import elementary, symmetric
 from remoe_planner.planning.problem import Problem
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,8 +64,8 @@ class Prefixes:
         sizes: [sizes], bytes of functions.
         cores: [sizes], that come with them.
         picked: [layers, cuts], picks of one generated token.
-        powers: [layers, cuts, top_k], power sums of their odds (`latency.picks`).
-        all_powers: [layers, top_k], of all experts of a layer.
+        powers: [top_k, layers, cuts], power sums of their odds (`latency.picks`).
+        all_powers: [top_k, layers, 1], of all experts of a layer.
         counted: [samples, layers, cuts], assignments of sampled requests on them.
         kept_share: [samples], of a sample's tokens that a typical request has.
         missing_share: [samples], of a typical request's tokens that the sample lacks.
@@ -98,8 +98,7 @@ class Prefixes:
         """The sums for these cuts, int [layers, cuts], and these sizes."""
         reader, given = _Reader(problem, counts, sizes), problem.given
         counted, kept, missing = reader.samples()
-        rates = reader.cut(reader.ordered(given.touches))
-        powers, all_powers = reader.powers(reader.ordered(given.visits))
+        powers, all_powers = reader.powers()
         return cls(
             counts=counts,
             sizes=sizes,
@@ -110,8 +109,8 @@ class Prefixes:
             counted=counted,
             kept_share=kept,
             missing_share=missing,
-            rates=rates,
-            hits=picks_from(powers, all_powers[:, None]),
+            rates=reader.cut(reader.ordered(given.touches)),
+            hits=picks_from(powers, all_powers),
             spread=reader.spread(counted),
             typical=reader.prompt(given.typical),
             longest=reader.prompt(given.longest),
@@ -130,96 +129,122 @@ class _Reader:
         self.problem = problem
         self.counts = counts
         self.cores = problem.offerings.function_cores(sizes)
-        self.knots = _knots(problem.profile.remote_expert.cores, self.cores)
         self.drawn = np.ones(0)
         layers, experts = problem.order.shape
-        self.starts = (counts + experts * np.arange(layers)[:, None]).ravel()
-        self.widths = np.diff(counts, axis=1)
-        self.places = problem.order + experts * np.arange(layers)[:, None]
+        self.layers = np.arange(layers)[:, None]
+        # One more value, since a cut after the last expert is no place of its own.
+        self.places = np.append((problem.order + experts * self.layers).ravel(), 0)
+        self.starts = (counts + experts * self.layers).ravel()
+        self.apart = np.diff(counts, axis=1) > 0
+        self.knots = self._knots()
+        # One row for each knot: what it weighs at every size.
+        ends = np.eye(len(self.knots))
+        self.weights = np.stack([np.interp(self.cores, self.knots, row) for row in ends])
+        # Cores below the fewest measured are a share of them, and of their speed.
+        self.weights[0] *= np.minimum(self.cores / self.knots[0], 1.0)
+
+    def _knots(self) -> Floats:
+        """Numbers of cores for which sums are worked out; they are interpolated between them."""
+        known = np.array(self.problem.profile.remote_expert.cores)
+        # More cores than were measured gain nothing.
+        few, many = np.clip([self.cores.min(), self.cores.max()], known[0], known[-1])
+        inside = np.concatenate([known, (known[1:] + known[:-1]) / 2])
+        inside = inside[(inside > few) & (inside < many)]
+        return np.unique(np.concatenate([[few, many], inside]))
 
     def ordered(self, values: Floats) -> Floats:
-        """[layers, experts] of each expert, the least used first."""
+        """[layers * experts + 1] of each expert, the least used of each layer first."""
         return np.asarray(values.ravel()[self.places])
 
-    def cut(self, values: Floats) -> Floats:
-        """[..., layers, cuts] sums over the least used of [..., layers, experts]."""
-        between = self._between(np.add, values)
-        sums = np.zeros((*between.shape[:-1], self.counts.shape[1]))
-        np.cumsum(between, axis=-1, out=sums[..., 1:])
+    def cut(self, ordered: Floats) -> Floats:
+        """[layers, cuts] sums over the least used."""
+        between = np.add.reduceat(ordered, self.starts).reshape(self.counts.shape)[:, :-1]
+        sums = np.zeros(self.counts.shape)
+        # Between equal cuts is nothing, where `reduceat` gives the next value.
+        np.cumsum(between * self.apart, axis=1, out=sums[:, 1:])
         return sums
 
-    def _most(self, values: Floats) -> Floats:
-        between = self._between(np.maximum, values)
-        most = np.zeros((*between.shape[:-1], self.counts.shape[1]))
-        np.maximum.accumulate(between, axis=-1, out=most[..., 1:])
-        return most
+    def _whole(self, ordered: Floats) -> Floats:
+        """[layers, 1] sums over all experts."""
+        return np.asarray(ordered[:-1].reshape(len(self.counts), -1).sum(axis=1, keepdims=True))
 
-    def _between(self, join: np.ufunc, values: Floats) -> Floats:
-        """What the values between neighboring cuts come to, [..., layers, cuts - 1]."""
-        several, experts = values.shape[:-2], values.shape[-2] * values.shape[-1]
-        # One more value, since a cut after the last expert is no place of its own.
-        padded = np.zeros((*several, experts + 1))
-        padded[..., :-1] = values.reshape(*several, experts)
-        joined = join.reduceat(padded, self.starts, axis=-1)
-        # Between equal cuts is nothing, where `reduceat` gives the next value.
-        return np.where(
-            self.widths > 0, joined.reshape(*several, *self.counts.shape)[..., :-1], 0.0
-        )
-
-    def powers(self, visits: Floats) -> tuple[Floats, Floats]:
-        """Power sums of the odds, of the cuts and of whole layers."""
-        chance = np.clip(visits, 0.0, MOST_CERTAIN)
+    def powers(self) -> tuple[Floats, Floats]:
+        """Power sums of the odds, of the cuts and of whole layers, [top_k, layers, cuts or one]."""
+        chance = np.clip(self.ordered(self.problem.given.visits), 0.0, MOST_CERTAIN)
         odds, power = chance / (1 - chance), np.ones_like(chance)
         inside, whole = [], []
         for _ in range(self.problem.architecture.top_k):
             power = power * odds
             inside.append(self.cut(power))
-            whole.append(power.sum(axis=1))
-        return np.stack(inside, axis=-1), np.stack(whole, axis=-1)
+            whole.append(self._whole(power))
+        return np.stack(inside), np.stack(whole)
 
     def prompt(self, asked: PromptWork) -> PromptSums:
-        local = self.ordered(asked.local)
-        remote = asked.remote.ordered(self.places)
-        seconds = np.stack([remote.seconds_on(cores) for cores in self.knots.tolist()])
+        rows = self.ordered(asked.rows)
+        work, longest = self._remote(asked, self._busiest(rows))
         return PromptSums(
             chunks=asked.chunks,
-            asked=self.cut(self.ordered(asked.rows)),
-            local=local.sum(axis=1)[:, None] - self.cut(local),
-            work=self._at_sizes(self.cut(seconds)),
-            longest=self._at_sizes(self._most(seconds)),
+            asked=self.cut(rows),
+            local=self._stays(asked.local),
+            work=self._at_sizes(work),
+            longest=self._at_sizes(longest),
             hit=self.cut(self.ordered(asked.hit)),
         )
 
     def step(self, asked: StepWork) -> StepSums:
         if asked.requests == 1:
-            return self._one_request(asked)
-        local = self.ordered(asked.local)
-        remote = asked.remote.ordered(self.places)
-        seconds = np.stack([remote.seconds_on(cores) for cores in self.knots.tolist()])
+            return self._one_request()
+        work, _ = self._remote(asked, self.counts)
         return StepSums(
             rows=asked.requests,
-            local=local.sum(axis=1)[:, None] - self.cut(local),
-            work=self._at_sizes(self.cut(seconds)),
+            local=self._stays(asked.local),
+            work=self._at_sizes(work),
         )
+
+    def _stays(self, values: Floats) -> Floats:
+        """Sums over the experts that are not among the least used."""
+        ordered = self.ordered(values)
+        return self._whole(ordered) - self.cut(ordered)
+
+    def _busiest(self, rows: Floats) -> NDArray[np.intp]:
+        """[layers, cuts], which of the least used has the most rows, counted from 1; 0 of none."""
+        own = rows[:-1].reshape(len(self.counts), -1)
+        most = own >= np.maximum.accumulate(own, axis=1)
+        numbers = np.where(most, np.arange(1, own.shape[1] + 1), 0)
+        numbers = np.maximum.accumulate(numbers, axis=1)
+        return np.where(self.counts > 0, numbers[self.layers, self.counts - 1], 0)
+
+    def _remote(
+        self, asked: PromptWork | StepWork, busiest: NDArray[np.intp]
+    ) -> tuple[Floats, Floats]:
+        """Seconds in functions, and of the busiest expert alone, [knots, layers, cuts].
+
+        More rows take longer on any number of cores, so the busiest expert is the longest.
+        """
+        remote = asked.remote.ordered(self.places)
+        work = np.empty((len(self.knots), *self.counts.shape))
+        longest = np.zeros_like(work)
+        experts = self.problem.order.shape[1]
+        busy = np.maximum(busiest - 1, 0) + experts * self.layers
+        for place, cores in enumerate(self.knots.tolist()):
+            seconds = remote.seconds_on(cores)
+            work[place] = self.cut(seconds)
+            longest[place] = np.where(busiest > 0, seconds[busy], 0.0)
+        return work, longest
 
     def _at_sizes(self, seconds: Floats) -> Floats:
         """[layers, cuts, sizes], of seconds [knots, layers, cuts]."""
         # Speeds lie on straight lines between measured cores, and those of sums nearly do.
         speeds = np.moveaxis(1 / np.maximum(seconds, TINY), 0, -1)
-        # One row for each knot: what it weighs at every size.
-        weights = np.stack(
-            [np.interp(self.cores, self.knots, row) for row in np.eye(len(self.knots))]
-        )
         some = seconds[-1][..., None] > 0
-        return np.asarray(np.where(some, 1 / (speeds @ weights), 0.0))
+        return np.asarray(np.where(some, 1 / (speeds @ self.weights), 0.0))
 
-    def _one_request(self, asked: StepWork) -> StepSums:
-        profile, visits = self.problem.profile, self.ordered(self.problem.given.visits)
+    def _one_request(self) -> StepSums:
+        profile, visits = self.problem.profile, self.problem.given.visits
         one = profile.remote_expert.seconds(1.0, self.cores)
         local = profile.local_expert.seconds(1.0, profile.main_cores)
-        picked = self.cut(visits)
-        stay = visits.sum(axis=1)[:, None] - picked
-        return StepSums(rows=asked.requests, local=stay * local, work=picked[..., None] * one)
+        picked = self.cut(self.ordered(visits))
+        return StepSums(rows=1, local=self._stays(visits) * local, work=picked[..., None] * one)
 
     def samples(self) -> tuple[Floats, Floats, Floats]:
         """Counts of sampled requests on every cut; how their lengths differ from the typical."""
@@ -254,41 +279,27 @@ class _Reader:
         return np.ascontiguousarray(counted.transpose(2, 0, 1))
 
 
-def _knots(measured: tuple[float, ...], cores: Floats) -> Floats:
-    """Numbers of cores for which sums are worked out; they are interpolated between them."""
-    known = np.array(measured)
-    # More cores than were measured gain nothing.
-    few, many = np.minimum([cores.min(), cores.max()], known[-1])
-    # Below the fewest cores measured speed is proportional: no more than the ends is needed.
-    halfway = (known[1:] + known[:-1]) / 2
-    inside = np.concatenate([known, halfway])
-    inside = inside[(inside > few) & (inside < many)]
-    useful = np.unique(np.concatenate([[few, many], inside]))
-    several = np.unique(np.minimum(cores, known[-1]))
-    return np.asarray(useful if len(useful) < len(several) else several)
-
-
 def picks_from(inside: Floats, whole: Floats) -> Floats:
     """Probability of r picks in a group, [..., top_k + 1], from power sums of odds.
 
     Args:
-        inside: [..., top_k], of the group.
+        inside: [top_k, ...], of the group.
         whole: the same of its layer.
     """
     outside = np.maximum(whole - inside, 0.0)
-    ways = (
-        symmetric(list(np.moveaxis(inside, -1, 0)))
-        * (symmetric(list(np.moveaxis(outside, -1, 0)))[..., ::-1])
-    )
+    ways = symmetric(list(inside)) * symmetric(list(outside))[..., ::-1]
     return np.asarray(ways / np.maximum(ways.sum(axis=-1, keepdims=True), TINY))
 
 
-def none_from(inside: Floats, whole: Floats) -> Floats:
-    """Probability that no pick falls on a group, [...]; arguments as of `picks_from`."""
-    # One array for each power: what lies in a row is worked on in a fraction of the time.
-    outside = np.ascontiguousarray(np.moveaxis(np.maximum(whole - inside, 0.0), -1, 0))
-    every = elementary(list(np.moveaxis(whole, -1, 0)))[-1]
-    return np.asarray(np.minimum(elementary(list(outside))[-1] / np.maximum(every, TINY), 1.0))
+def none_from(outside: Sequence[Floats], whole: Sequence[Floats]) -> Floats:
+    """Probability that no pick falls on a group, [...], from power sums of odds.
+
+    Args:
+        outside: for each power, [...], of the layer's experts that are not in the group.
+        whole: for each power, of all of them.
+    """
+    every = elementary(whole)[-1]
+    return np.asarray(np.minimum(elementary(outside)[-1] / np.maximum(every, TINY), 1.0))
 
 
 def touched_from(counted: Floats, rates: Floats, kept: Floats, missing: Floats) -> Floats:
@@ -310,5 +321,5 @@ def touched_from(counted: Floats, rates: Floats, kept: Floats, missing: Floats) 
 
 
 TINY = 1e-300
-MOST_CERTAIN = 0.95
 ENOUGH_SAMPLES = 16
+MOST_CERTAIN = 0.95

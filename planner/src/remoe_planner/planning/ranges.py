@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remoe_planner.estimating.awake import awake_per_request
-from remoe_planner.planning.prefixes import Floats, Prefixes, touched_from
+from remoe_planner.estimating.placed import Floats
+from remoe_planner.planning.prefixes import Prefixes, touched_from
 from remoe_planner.planning.problem import Problem
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from remoe_planner.planning.problem import Problem
+from remoe_planner.planning.problem import Problem, ranked
 from remoe_planner.planning.ranges import Ranges, Split
 
 
@@ -28,7 +28,7 @@ def ranking(problem: Problem) -> NDArray[np.intp]:
     """[layers, experts], the rank of each by use over all layers, the least used first."""
     layers, experts = problem.architecture.shape
     # Ties by index before layer, so that each layer's experts come in its own order.
-    order = np.argsort(problem.utility.T.ravel(), kind="stable")
+    order = ranked(problem.utility.T.ravel())
     ranks = np.empty(layers * experts, np.intp)
     ranks[order] = np.arange(layers * experts)
     return np.ascontiguousarray(ranks.reshape(experts, layers).T)
