@@ -8,10 +8,10 @@ PYTEST_ARGS ?=
 DATA ?= data
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services bench bench-data fmt lint types arch presubmit clean
+.PHONY: help install demo test test-services images images-load e2e e2e-chaos chart bench bench-data fmt lint types arch presubmit clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Install the three packages and the tools into .venv
 
@@ -31,11 +31,29 @@ $(DEMO_MODEL)/config.json: $(VENV)/.installed
 demo: install ## Run a real MoE model with remote experts and show where they ran and what it cost
 	$(BIN)/remoe demo --model $(DEMO_MODEL) --output demo-output
 
-test: install ## Run the tests (under three minutes)
+chart: install ## Write what in the chart is made from elsewhere: definition, README, dashboard
+	$(BIN)/python charts/generate.py
+
+$(CACHE)/bin/helm: charts/bring_helm.py $(VENV)/.installed
+	$(BIN)/python charts/bring_helm.py $(CACHE)/bin
+
+test: install $(CACHE)/bin/helm ## Run the tests (under three minutes)
 	$(BIN)/pytest -m 'not slow' -n 2 $(PYTEST_ARGS)
 
 test-services: install ## Run whole services as processes, kill their parts, run the demo on a tiny model
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
+
+images: ## Build the images with docker, podman or buildah (functions/images/build says how)
+	functions/images/build
+
+images-load: $(CACHE)/bin/helm ## Put the images onto a cluster: of kind, or by IMAGE_LOADER=COMMAND
+	PATH="$$PATH:$(CURDIR)/$(CACHE)/bin" functions/images/load
+
+e2e: install $(CACHE)/bin/helm ## Install the chart on the cluster in KUBECONFIG, or one by kind, and live there
+	tests/e2e/run -m 'cluster and not slow' $(PYTEST_ARGS)
+
+e2e-chaos: install $(CACHE)/bin/helm ## On a cluster, break everything under load and see what clients see
+	tests/e2e/run -m 'cluster and slow' $(PYTEST_ARGS)
 
 bench: install $(DEMO_MODEL)/config.json ## Measure wire, kernels, start, decoding, memory, planning
 	$(BIN)/python tests/bench/wire.py

@@ -7,7 +7,6 @@ subresources, label selectors, preconditions. It does what the operator relies o
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from itertools import count
 from urllib.parse import unquote
 
@@ -39,31 +38,31 @@ class ApiServer:
                 raise translated(status, json.dumps({"message": message}), path)
         key = (kind.plural, namespace, name)
         if verb == "GET":
-            return self._list(kind, namespace, query) if name is None else deepcopy(self._got(key))
+            return self._list(kind, namespace, query) if name is None else _copy(self._got(key))
         if verb == "POST":
-            return self._post(kind, namespace, deepcopy(body))
+            return self._post(kind, namespace, _copy(body))
         if verb == "DELETE":
             return self._delete(key, body or {})
         if content_type == "application/apply-patch+yaml":
-            return self._apply(kind, key, deepcopy(body), query)
-        return self._merge(key, deepcopy(body), subresource, query.get("fieldManager", "?"))
+            return self._apply(kind, key, _copy(body), query)
+        return self._merge(key, _copy(body), subresource, query.get("fieldManager", "?"))
 
     def put(self, manifest):
         """Place an object as if somebody else had made it."""
         kind = _KINDS[manifest["apiVersion"].rpartition("/")[0], _plural(manifest)]
         meta = manifest["metadata"]
-        return self._post(kind, meta.get("namespace"), deepcopy(manifest))
+        return self._post(kind, meta.get("namespace"), _copy(manifest))
 
     def change(self, plural, namespace, name, **fields):
         """Set top-level fields of an object, as a controller does with status."""
         key = (plural, namespace, name)
-        made = deepcopy(self._got(key)) | fields
+        made = _copy(self._got(key)) | fields
         self._store(key, made)
         return made
 
     def edit(self, plural, namespace, name, patch):
         """A user's merge patch."""
-        return self._merge((plural, namespace, name), deepcopy(patch), "", "kubectl")
+        return self._merge((plural, namespace, name), _copy(patch), "", "kubectl")
 
     def all(self, plural):
         """The objects of a kind, by name."""
@@ -99,7 +98,7 @@ class ApiServer:
             and (not about or o.get("involvedObject", {}).get("uid") == about)
         ]
         heads = ("apiVersion", "kind")
-        return {"items": [{k: v for k, v in deepcopy(o).items() if k not in heads} for o in found]}
+        return {"items": [{k: v for k, v in _copy(o).items() if k not in heads} for o in found]}
 
     def _post(self, kind, namespace, body):
         key = (kind.plural, namespace, body["metadata"]["name"])
@@ -114,7 +113,7 @@ class ApiServer:
         if kind.name == "Deployment":
             body["spec"].setdefault("replicas", 1)
         self._store(key, body)
-        return deepcopy(body)
+        return _copy(body)
 
     def _store(self, key, body):
         old = self.objects.get(key)
@@ -125,7 +124,7 @@ class ApiServer:
             changed = old.get("spec") != body.get("spec")
             meta["generation"] = old["metadata"]["generation"] + changed
         meta["resourceVersion"] = str(next(self._numbers))
-        self.objects[key] = deepcopy(body)
+        self.objects[key] = _copy(body)
 
     def _delete(self, key, options):
         live = self._got(key)
@@ -139,21 +138,21 @@ class ApiServer:
         manager, applied = query["fieldManager"], self._applied.setdefault(key, {})
         if key not in self.objects:
             applied.clear()
-            applied[manager] = deepcopy(body)
+            applied[manager] = _copy(body)
             body["metadata"]["managedFields"] = _managed(applied)
             return self._born(kind, key, body)
-        live = deepcopy(self.objects[key])
+        live = _copy(self.objects[key])
         self._check_conflict(live, applied, body, query)
         kept = [paths for name, a in applied.items() if name != manager for paths in _leaves(a)]
         for path in set(_leaves(applied.get(manager, {}))) - set(_leaves(body)) - set(kept):
             _remove(live, path)
         _merge_in(live, body)
-        applied[manager] = deepcopy(body)
+        applied[manager] = _copy(body)
         if kind.name == "Deployment":
             live["spec"].setdefault("replicas", 1)
         live["metadata"]["managedFields"] = _managed(applied)
         self._store(key, live)
-        return deepcopy(self.objects[key])
+        return _copy(self.objects[key])
 
     @staticmethod
     def _check_conflict(live, applied, body, query):
@@ -166,7 +165,7 @@ class ApiServer:
             raise translated(409, '{"message": "conflict with another manager"}', "apply")
 
     def _merge(self, key, patch, subresource, manager):
-        live = deepcopy(self._got(key))
+        live = _copy(self._got(key))
         version = patch.get("metadata", {}).pop("resourceVersion", None)
         if version is not None and version != live["metadata"]["resourceVersion"]:
             raise translated(409, '{"message": "the object has been modified"}', str(key))
@@ -179,13 +178,18 @@ class ApiServer:
         if applied:
             live["metadata"]["managedFields"] = _managed(applied)
         self._store(key, live)
-        return deepcopy(self.objects[key])
+        return _copy(self.objects[key])
 
     def _rescaled(self, key, manager):
         applied = self._applied.setdefault(key, {})
         for owned in applied.values():
             owned.get("spec", {}).pop("replicas", None)
         applied[f"{manager}/scale"] = {"spec": {"replicas": 0}}
+
+
+def _copy(value):
+    """As objects come over the wire; several times as fast as the library's deepcopy."""
+    return json.loads(json.dumps(value))
 
 
 def _parsed(path):
@@ -203,7 +207,7 @@ def _plural(manifest):
 
 
 def _bare(manifest):
-    made = deepcopy(manifest)
+    made = _copy(manifest)
     for name in ("resourceVersion", "generation"):
         made["metadata"].pop(name, None)
     return made

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from builders.api_server import ApiServer
+
 from remoe_operator.cluster.events import EventRecorder
 from remoe_operator.cluster.objects import Objects
 from remoe_operator.reconcile.gateways import Gateways

@@ -79,3 +79,32 @@ def test_bounds_that_exclude_their_end_are_written_as_the_api_server_reads_them(
 def test_what_the_definition_refuses_the_types_refuse(spec):
     with pytest.raises(ValidationError):
         MoEServiceSpec.model_validate(spec)
+
+
+def test_bounds_and_forms_are_told_to_whoever_asks_for_an_explanation():
+    spec = SCHEMA["properties"]["spec"]["properties"]
+    described = {
+        "replicas": spec["main"]["properties"]["maxReplicas"],
+        "percentile": spec["slo"]["properties"]["percentile"],
+        "ttft": spec["slo"]["properties"]["ttft"],
+        "tiers": spec["experts"]["properties"]["tiers"],
+    }
+    words = {name: node["description"] for name, node in described.items()}
+    assert words["replicas"].endswith("From 1 to 100.")
+    assert words["percentile"].endswith("From more than 0 to less than 100.")
+    assert words["ttft"].endswith("A duration, such as 300ms, 2s or 1m30s.")
+    assert words["tiers"].endswith("From 1 to 3 of them.")
+
+
+def test_nothing_but_what_kubernetes_knows_is_in_the_schema():
+    for path, node in nodes(SCHEMA):
+        strangers = [key for key in node if key.startswith("x-") and "kubernetes" not in key]
+        assert strangers == [], path
+
+
+def test_maps_of_texts_stay_maps():
+    template = SCHEMA["properties"]["spec"]["properties"]["main"]["properties"]["podTemplate"]
+    labels = template["properties"]["metadata"]["properties"]["labels"]
+    assert labels["additionalProperties"] == {"type": "string", "maxLength": 4096}
+    assert labels["maxProperties"] == 64
+    assert template["properties"]["spec"]["x-kubernetes-preserve-unknown-fields"] is True

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from remoe_operator.resource.rules import RULES
+from remoe_operator.resource.rules import RESOURCE_RULES, RULES
 from remoe_operator.resource.spec import MoEServiceSpec
 from remoe_operator.resource.status import MoEServiceStatus
 from remoe_operator.resource.structural import Schema, structural
+from remoe_operator.resource.wording import explained
 
 GROUP = "remoe.dev"
 VERSION = "v1alpha1"
@@ -65,7 +66,7 @@ def _version() -> dict[str, Any]:
 
 
 def _schema() -> Schema:
-    spec = structural(MoEServiceSpec.model_json_schema())
+    spec = explained(structural(MoEServiceSpec.model_json_schema()))
     spec["description"] = "What is asked for."
     for path, rules in RULES.items():
         _at(spec, path)["x-kubernetes-validations"] = [rule.to_mapping() for rule in rules]
@@ -84,13 +85,7 @@ def _schema() -> Schema:
             "spec": spec,
             "status": status,
         },
-        "x-kubernetes-validations": [
-            {
-                "rule": "self.metadata.name.size() <= 40",
-                "message": "metadata.name must have 40 characters at most, so that the names of "
-                "its pods fit",
-            }
-        ],
+        "x-kubernetes-validations": [rule.to_mapping() for rule in RESOURCE_RULES],
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from remoe_operator.resource.base import Duration, Name, Quantity, ResourceModel
+from remoe_operator.resource.base import Cpu, Duration, Memory, Name, ResourceModel
+from remoe_operator.resource.pod_template import PodTemplate
+from remoe_planner.billing import Billing
 
 
 class Dtype(StrEnum):
@@ -33,6 +35,13 @@ class Tier(StrEnum):
     ON_DEMAND = "on-demand"
 
 
+class AccessMode(StrEnum):
+    """Who may mount a claim."""
+
+    READ_WRITE_ONCE = "ReadWriteOnce"
+    READ_WRITE_MANY = "ReadWriteMany"
+
+
 class SecretKey(ResourceModel):
     """One key of a Secret in the service's namespace."""
 
@@ -40,15 +49,28 @@ class SecretKey(ResourceModel):
     key: str = Field("token", min_length=1, max_length=253, description="The key in it.")
 
 
-class StorageSpec(ResourceModel):
-    """The claim that model weights are fetched into, once; not used for pvc:// models."""
+class ConfigMapKey(ResourceModel):
+    """One key of a ConfigMap in the service's namespace."""
 
-    size: Quantity = Field("50Gi", description="Size of the claim.")
+    name: Name = Field(description="The ConfigMap's name.")
+    key: str = Field("profile.json", min_length=1, max_length=253, description="The key in it.")
+
+
+class StorageSpec(ResourceModel):
+    """The claim that model weights are fetched into, once; of pvc:// models for history alone."""
+
+    size: Memory | None = Field(
+        None,
+        description=(
+            "Size of the claim for fetched weights, which may grow later; 50Gi where not given, "
+            "and 4Gi for demo://. For pvc:// it is history.maxSize."
+        ),
+    )
     storage_class_name: Name | None = Field(
         None, description="Storage class; the cluster's default where none is named."
     )
-    access_mode: Annotated[str, Field(pattern="^ReadWrite(Once|Many)$")] = Field(
-        "ReadWriteOnce",
+    access_mode: AccessMode = Field(
+        AccessMode.READ_WRITE_ONCE,
         description="ReadWriteMany lets pods of several nodes map the weights.",
     )
 
@@ -62,13 +84,11 @@ class ModelSpec(ResourceModel):
             "model that comes with Remoe."
         )
     )
-    revision: str | None = Field(
-        None, max_length=255, description="Branch, tag or commit on the hub; hf:// only."
+    revision: Annotated[str, Field(pattern=r"^[^\s]+$", max_length=255)] | None = Field(
+        None, description="Branch, tag or commit on the hub; hf:// only. It cannot be changed."
     )
-    served_name: str | None = Field(
-        None,
-        max_length=200,
-        description="What clients put in `model`; the resource's name where not given.",
+    served_name: Annotated[str, Field(pattern=r"^[^\s]+$", max_length=200)] | None = Field(
+        None, description="What clients put in `model`; the resource's name where not given."
     )
     dtype: Dtype = Field(Dtype.AUTO, description="Precision of the main model.")
     token_secret: SecretKey | None = Field(
@@ -83,8 +103,8 @@ class ModelSpec(ResourceModel):
 class SloSpec(ResourceModel):
     """The latency that the service promises; what is not given is not promised."""
 
-    ttft: Duration | None = Field(None, description="Time to first token, such as 2s.")
-    tpot: Duration | None = Field(None, description="Time per output token, such as 100ms.")
+    ttft: Duration | None = Field(None, description="Time to first token, cold starts included.")
+    tpot: Duration | None = Field(None, description="Time per output token after the first.")
     percentile: float = Field(
         95, gt=0, lt=100, description="Percent of the requests that must stay inside."
     )
@@ -93,33 +113,68 @@ class SloSpec(ResourceModel):
 class WorkloadSpec(ResourceModel):
     """The requests to expect; hints for the planner, not limits."""
 
-    prompt_tokens: int = Field(128, ge=1, description="Tokens of a typical prompt.")
-    output_tokens: int = Field(200, ge=1, description="Tokens of a typical answer.")
-    max_prompt_tokens: int = Field(512, ge=1, description="The longest prompt the SLO holds for.")
-    max_output_tokens: int = Field(512, ge=1, description="The longest answer likewise.")
-    requests_per_minute: float = Field(1, ge=0, description="Mean rate of requests.")
-    concurrency: float = Field(1, ge=1, description="Requests answered at once, a mean.")
+    prompt_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        description="Tokens of a typical prompt; as recorded where not given, 128 at first.",
+    )
+    output_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        description="Tokens of a typical answer; as recorded where not given, 200 at first.",
+    )
+    max_prompt_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        description="The longest prompt the SLO holds for; as recorded, 512 at first.",
+    )
+    max_output_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        description="The longest answer the SLO holds for; as recorded, 512 at first.",
+    )
+    requests_per_minute: float = Field(1, ge=0, le=1e6, description="Mean rate of requests.")
+    concurrency: float = Field(1, ge=1, le=1024, description="Requests answered at once, a mean.")
 
 
 class PricesSpec(ResourceModel):
     """What a GiB of memory costs per second; the planner's defaults where not given."""
 
-    main_gib_second: float | None = Field(None, ge=0, description="Main model's memory.")
-    function_gib_second: float | None = Field(None, ge=0, description="Functions' memory.")
-    gpu_gib_second: float | None = Field(None, ge=0, description="GPU memory.")
-    call: float = Field(0, ge=0, description="One call of a function.")
+    main_gib_second: float | None = Field(
+        None, ge=0, le=1e6, description="A GiB of the main model's memory for a second."
+    )
+    function_gib_second: float | None = Field(
+        None, ge=0, le=1e6, description="A GiB of functions' memory for a second."
+    )
+    gpu_gib_second: float | None = Field(
+        None, ge=0, le=1e6, description="A GiB of GPU memory for a second."
+    )
+    call: float = Field(0, ge=0, le=1e6, description="One call of a function.")
     currency: str = Field("USD", min_length=1, max_length=16, description="What prices are in.")
+    billing: Billing = Field(
+        Billing.AWAKE,
+        description="When memory is paid for: awake, as pods are, or busy, while computing only.",
+    )
 
 
 class MainSpec(ResourceModel):
     """The main model's pods."""
 
     device: Device = Field(Device.CPU, description="Where it computes.")
-    gpu_resource: str = Field(
-        "nvidia.com/gpu", max_length=253, description="Resource that a GPU pod asks for."
+    gpu_resource: Annotated[
+        str, Field(pattern=r"^[a-z0-9][-a-z0-9.]*/[A-Za-z0-9][-A-Za-z0-9._]*$", max_length=253)
+    ] = Field("nvidia.com/gpu", description="Resource that a GPU pod asks for, one of it.")
+    cpu: Cpu | None = Field(
+        None, description="CPU request, and threads of the main model; 500m where not given."
     )
-    cpu: Quantity | None = Field(None, description="CPU request; from the plan where not given.")
-    memory_limit: Quantity | None = Field(None, description="The plan may give no more memory.")
+    memory_limit: Memory | None = Field(
+        None,
+        description="The plan may give no more memory, and the container is limited to it.",
+    )
     min_replicas: int = Field(0, ge=0, le=100, description="Replicas kept when idle.")
     max_replicas: int = Field(1, ge=1, le=100, description="Replicas at most.")
     idle_timeout: Duration = Field(
@@ -129,11 +184,8 @@ class MainSpec(ResourceModel):
     max_context: int | None = Field(
         None, ge=1, description="Tokens of prompt and answer; the model's own where not given."
     )
-    pod_template: dict[str, Any] | None = Field(
-        None,
-        description=(
-            "Merged over the pod that the operator makes (a strategic merge of metadata and spec)."
-        ),
+    pod_template: PodTemplate | None = Field(
+        None, description="Merged over the pods that the operator makes; the container is `main`."
     )
 
 
@@ -144,13 +196,23 @@ class ExpertsSpec(ResourceModel):
         (Tier.LOCAL, Tier.ALWAYS_ON, Tier.ON_DEMAND),
         description="Where experts may run.",
     )
+    remote_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description=(
+            "Share of the experts, the least used, that run in functions; read only where "
+            "no SLO is promised and no profile is given."
+        ),
+    )
     max_functions: int = Field(16, ge=1, le=256, description="Functions at most.")
     max_replicas: int = Field(2, ge=1, le=100, description="Replicas of each function at most.")
-    min_memory: Quantity = Field("128Mi", description="Least memory of a function.")
-    max_memory: Quantity = Field("16Gi", description="Most memory of a function.")
+    min_memory: Memory = Field("128Mi", description="Least memory of a function.")
+    max_memory: Memory = Field("16Gi", description="Most memory of a function.")
+    cpu: Cpu = Field("100m", description="CPU request of a function.")
     keep_alive: Duration = Field("60s", description="How long an idle function stays.")
-    pod_template: dict[str, Any] | None = Field(
-        None, description="Merged over the functions' pods, as for the main model."
+    pod_template: PodTemplate | None = Field(
+        None, description="Merged over the functions' pods; the container is `function`."
     )
 
 
@@ -158,7 +220,7 @@ class HistorySpec(ResourceModel):
     """The record of which experts prompts used, from which forecasts are made."""
 
     enabled: bool = Field(True, description="Record it. Prompts themselves are never stored.")
-    max_size: Quantity = Field("256Mi", description="Disk it may take.")
+    max_size: Memory = Field("256Mi", description="Disk it may take.")
 
 
 class AuthSpec(ResourceModel):
@@ -179,6 +241,10 @@ class MoEServiceSpec(ResourceModel):
     prices: PricesSpec = Field(PricesSpec(), description="What memory costs.")
     main: MainSpec = Field(MainSpec(), description="The main model's pods.")
     experts: ExpertsSpec = Field(ExpertsSpec(), description="Bounds for routed experts.")
+    profile: ConfigMapKey | None = Field(
+        None,
+        description="Hardware profile that `remoe profile` measured; stated figures without.",
+    )
     history: HistorySpec = Field(HistorySpec(), description="The record of expert activations.")
     auth: AuthSpec = Field(AuthSpec(), description="Who may ask.")
     auto_apply: bool = Field(

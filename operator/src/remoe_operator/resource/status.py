@@ -50,12 +50,22 @@ class PlanSummary(ResourceModel):
     functions: int = Field(ge=0, description="Expert functions.")
     main_memory: str = Field(max_length=32, description="Memory of the main model.")
     function_memory: str = Field(max_length=32, description="Memory of all functions, awake.")
-    ttft: str | None = Field(None, max_length=32, description="Expected time to first token.")
-    tpot: str | None = Field(None, max_length=32, description="Expected time per output token.")
+    ttft: str | None = Field(
+        None,
+        max_length=32,
+        description="Expected time to first token: at the SLO's percentile where it is promised, "
+        "else a mean with everything awake.",
+    )
+    tpot: str | None = Field(
+        None, max_length=32, description="Expected time per output token, likewise."
+    )
     cost_per_hour: str | None = Field(None, max_length=64, description="Expected cost.")
     cost_per_million_tokens: str | None = Field(None, max_length=64, description="Expected cost.")
     binding: Annotated[tuple[str, ...], Field(max_length=16)] = Field(
         (), description="The constraints that keep it from being cheaper."
+    )
+    shortfalls: Annotated[tuple[str, ...], Field(max_length=8)] = Field(
+        (), description="The promises that it does not keep, and the best that can be had."
     )
     reasons: Annotated[tuple[str, ...], Field(max_length=64)] = Field(
         (), description="Why it is as it is."

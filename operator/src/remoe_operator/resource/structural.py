@@ -34,6 +34,8 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
         made["properties"] = {
             name: _convert(value, definitions) for name, value in made["properties"].items()
         }
+    elif isinstance(merged.get("additionalProperties"), Mapping):
+        made["additionalProperties"] = _convert(merged["additionalProperties"], definitions)
     elif made.get("type") == "object":
         made["x-kubernetes-preserve-unknown-fields"] = True
     if "items" in made:
