@@ -31,7 +31,7 @@ def rooms():
     """Disk for claims; taken away last, as no volume goes while a claim is bound to it."""
     if not os.environ.get("KUBECONFIG"):
         pytest.exit("the tests on a cluster need KUBECONFIG; `make e2e` says more", returncode=2)
-    with contextlib.closing(Rooms(image("fetch"))) as rooms:
+    with contextlib.closing(Rooms(image("fetch"), namespace=f"{NAMESPACE}-rooms")) as rooms:
         yield rooms
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from e2e.kubectl import Kubectl
 
-NAMESPACE = "remoe-e2e-rooms"
 ROOT = "/var/lib/remoe-e2e"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
@@ -23,8 +22,9 @@ def provisioned(kubectl):
 class Rooms:
     """Volumes for named claims; `close` takes them and what is in them away."""
 
-    def __init__(self, image):
-        self._image, self._kubectl, self._made = image, Kubectl(namespace=NAMESPACE), []
+    def __init__(self, image, *, namespace):
+        self._image, self._namespace, self._made = image, namespace, []
+        self._kubectl = Kubectl(namespace=namespace)
         self._needed = not provisioned(self._kubectl)
 
     def make(self, namespace, claim):
@@ -32,7 +32,7 @@ class Rooms:
         if not self._needed:
             return
         if not self._made:
-            self._kubectl.apply(_namespace())
+            self._kubectl.apply(_namespace(self._namespace))
         name = f"remoe-e2e-{namespace}-{claim}"
         # One that was bound to an earlier claim of the name would be bound to no other.
         self._kubectl.delete("persistentvolume", name)
@@ -45,7 +45,7 @@ class Rooms:
             self._kubectl.delete("persistentvolume", name)
             self._on_the_node(f"import shutil; shutil.rmtree('/rooms/{name}')", name)
         if self._made:
-            self._kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+            self._kubectl("delete", "namespace", self._namespace, "--wait=false")
 
     def _on_the_node(self, code, room):
         pod = _pod(self._image, code, room)
@@ -55,8 +55,8 @@ class Rooms:
         self._kubectl.delete("pod", "room")
 
 
-def _namespace():
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+def _namespace(name):
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def _volume(name, namespace, claim):
