@@ -159,7 +159,7 @@ def test_gateway_without_any_runtime_says_what_is_missing(tmp_path, model_direct
 
 def test_gateway_never_loads_torch_or_transformers():
     code = (
-        "import sys, remoe_functions.gateway.__main__;"
+        "import sys, remoe_functions.gateway.process;"
         "sys.exit(bool({'torch', 'transformers', 'fastapi'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=20).returncode == 0

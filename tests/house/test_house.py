@@ -79,7 +79,7 @@ def test_an_expert_function_loads_no_framework():
 
 def test_the_gateway_loads_no_torch():
     code = (
-        "import sys, remoe_functions.gateway.__main__\n"
+        "import sys, remoe_functions.gateway.process\n"
         "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

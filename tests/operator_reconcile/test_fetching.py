@@ -39,6 +39,26 @@ async def test_progress_that_is_unknown_keeps_what_was_told(world):
     assert world.service()["status"]["fetch"]["bytesDone"] == 5
 
 
+async def test_facts_are_taken_from_the_pod_before_its_job_says_complete(world):
+    world.finish_fetch()
+    job = world.api.objects["jobs", NAMESPACE, job_of(world)]
+    world.api.change("jobs", NAMESPACE, job_of(world), status={"conditions": []})
+    started = world.api.objects["pods", NAMESPACE, f"{job_of(world)}-x"]
+    started["metadata"]["ownerReferences"] = [{"uid": job["metadata"]["uid"]}]
+    await world.step()
+    assert world.conditions()["ModelFetched"][0] == "True"
+
+
+async def test_pod_that_ended_is_not_asked_how_far_it_is(world):
+    world.finish_fetch()
+    said = {"phase": "Succeeded", "containerStatuses": []}
+    world.api.change("pods", NAMESPACE, f"{job_of(world)}-x", status=said)
+    world.api.change("jobs", NAMESPACE, job_of(world), status={"conditions": []})
+    world.pods.told = FetchProgress(bytes_done=5, bytes_total=10, revision=None)
+    await world.step()
+    assert "fetch" not in world.service()["status"]
+
+
 async def test_model_that_does_not_exist_is_said_in_words(world):
     world.fail_fetch("ModelNotFound", "hf://a/b is not on the hub")
     await world.step()

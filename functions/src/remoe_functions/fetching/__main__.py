@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+from remoe_functions.runtime.last_words import end_when_told
+
 
 def main() -> int:
     """Run the process; returns its exit status."""
+    end_when_told()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from remoe_functions.fetching.arguments import parse

@@ -84,6 +84,8 @@ def fetch_state(observed: Observed, job_name: str) -> Fetch:
         return _completed(pods, kept, job)
     if _has_condition(job, "Failed"):
         return _failed(observed, job, pods, kept)
+    if own := [pod for pod in pods if _ended_well(pod) and _is_of(pod, job)]:
+        return _completed(own, kept, job)  # the Job will say so in a second or two
     return _running(observed, job, pods, kept)
 
 
@@ -155,7 +157,9 @@ def _running(
     )
     said, _ = _said_error(pods)
     trouble = _claims_trouble(observed) or said or trouble
-    return Fetch(phase=FetchPhase.RUNNING, facts=kept, trouble=trouble, pod=pod)
+    # An ended pod's address is gone: asking it would wait for nobody.
+    asked = pod if pod and (pod.get("status") or {}).get("phase") == "Running" else None
+    return Fetch(phase=FetchPhase.RUNNING, facts=kept, trouble=trouble, pod=asked)
 
 
 def _said_error(pods: list[Manifest]) -> tuple[Trouble | None, bool]:
@@ -171,6 +175,16 @@ def _said_error(pods: list[Manifest]) -> tuple[Trouble | None, bool]:
             return of_pod(pod), False
         return told, ended["exitCode"] == _PERMANENT_EXIT_CODE
     return None, False
+
+
+def _ended_well(pod: Manifest) -> bool:
+    return bool((pod.get("status") or {}).get("phase") == "Succeeded" and last_words(pod))
+
+
+def _is_of(pod: Manifest, job: Manifest) -> bool:
+    """Whether this Job started it, not an earlier one of the same name."""
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return any(owner["uid"] == job["metadata"]["uid"] for owner in owners)
 
 
 def _ended(pod: Manifest) -> Manifest | None:
