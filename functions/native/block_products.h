@@ -1,6 +1,6 @@
 /* Products with block formats in whole numbers, where an instruction set multiplies 16-bit words.
  *
- * A row of input is rounded, block by block, to words with a scale: an error of 2^-16 of the block's
+ * A row of input is rounded, block by block, to words with a scale: an error of 2^-16 of a block's
  * largest number, a hundredth of what the weights' own rounding is. Codes are words, too, so a
  * block's sum of products is exact, and its two scales meet it once. That takes a third of the
  * instructions that widening every weight takes, which is what keeps four bits at memory's speed.
@@ -70,37 +70,49 @@ INLINE words16 part_of(words16 codes, int part, words16 table) {
 }
 #endif
 
-/* Scales of a chunk's blocks, each in the lanes that its weights' sums are in. */
-INLINE lanes spread(int parts, const float scales[4]) {
-  four values;
-  memcpy(&values, scales, sizeof values);
-#if LANES == 16
-  return parts == 4 ? __builtin_shufflevector(values, values, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3,
-                                              3, 3, 3)
-                    : __builtin_shufflevector(values, values, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1,
-                                              1, 1, 1);
-#else
-  return parts == 4 ? __builtin_shufflevector(values, values, 0, 0, 0, 0, 1, 1, 1, 1)
-                    : __builtin_shufflevector(values, values, 0, 0, 0, 0, 0, 0, 0, 0);
-#endif
-}
-
 INLINE int chunk_blocks(int parts) { return WORDS * parts / STEP; }
 
 typedef void chunk_of(struct weight_row row, struct chunk *to);
 
-INLINE lanes half_scales(int parts, const uint8_t *from) {
-  float scales[4] = {0};
-  UNROLL for (int b = 0; b < chunk_blocks(parts); b++) scales[b] =
-      half_scale((struct weight_row){NULL, from}, b);
-  return spread(parts, scales);
+/* Scales of a chunk's blocks, each in the lanes that its weights' sums are in: bytes of the scales,
+ * four to a lane, chosen by `places` (above 127: zero). */
+typedef uint8_t places_of[LANES * 4];
+
+INLINE words chosen_bytes(const void *scales, int size, const places_of places) {
+  uint64_t some = 0;
+  memcpy(&some, scales, (size_t)size);
+  words chosen;
+  memcpy(&chosen, places, sizeof chosen);
+#if LANES == 16
+  return (words)_mm512_shuffle_epi8(_mm512_set1_epi64((int64_t)some), (whole)chosen);
+#else
+  return (words)_mm256_shuffle_epi8(_mm256_set1_epi64x((int64_t)some), (whole)chosen);
+#endif
 }
 
+#define HALF(b) 255, 255, 2 * b, 2 * b + 1
+#define BYTE(b) b, 255, 255, 255
+#define FOUR(lane) lane, lane, lane, lane
+#if LANES == 16
+static const places_of half_places[] = {
+    {FOUR(HALF(0)), FOUR(HALF(0)), FOUR(HALF(1)), FOUR(HALF(1))},
+    {FOUR(HALF(0)), FOUR(HALF(1)), FOUR(HALF(2)), FOUR(HALF(3))}};
+static const places_of byte_places = {FOUR(BYTE(0)), FOUR(BYTE(1)), FOUR(BYTE(2)), FOUR(BYTE(3))};
+#else
+static const places_of half_places[] = {{FOUR(HALF(0)), FOUR(HALF(0))},
+                                        {FOUR(HALF(0)), FOUR(HALF(1))}};
+static const places_of byte_places = {FOUR(BYTE(0)), FOUR(BYTE(1))};
+#endif
+
+INLINE lanes half_scales(int parts, const uint8_t *from) {
+  return lanes_of(chosen_bytes(from, 2 * chunk_blocks(parts), half_places[parts == 4]));
+}
+
+/* As power_scale: the larger of two is the right one, since the wrong one is less, or negative. */
 INLINE lanes power_scales(int parts, const uint8_t *from) {
-  float scales[4] = {0};
-  UNROLL for (int b = 0; b < chunk_blocks(parts); b++) scales[b] =
-      power_scale((struct weight_row){NULL, from}, b);
-  return spread(parts, scales);
+  words exponents = chosen_bytes(from, chunk_blocks(parts), byte_places);
+  signs normal = (signs)((exponents - 1) << 23), denormal = (signs)((exponents + 1) << 21);
+  return lanes_of((words)__builtin_elementwise_max(normal, denormal));
 }
 
 INLINE void q8_chunk(struct weight_row row, struct chunk *to) {
@@ -167,6 +179,8 @@ INLINE void block_tile(chunk_of *read, int parts, int code_bytes, int scale_byte
     int left = (width_of(p, block) + STEP - 1) / STEP;
     UNROLL for (int r = 0; r < mr; r++) x[r] = words_row(p, first + r, block, parts);
     for (int64_t place = 0; left > 0; place += chunk_bytes(parts, LANES)) {
+      if (nr == 1)
+        ask_far(at[0].data);
       int count = smaller(left, chunk_blocks(parts));
       struct chunk w[BLOCK_NR];
       UNROLL for (int j = 0; j < nr; j++) {

@@ -91,6 +91,8 @@ INLINE void fast_few_block(int mr, const uint8_t *row, int width, const uint16_t
   lanes sums[FEW] = {{0}};
   int column = 0;
   for (; column + STEP <= width; column += STEP) {
+    if (mr > 2) /* one or two are followed best when left alone */
+      ask_far(row + 2 * column);
     __m512i w = _mm512_loadu_si512(row + 2 * column);
     UNROLL for (int r = 0; r < mr; r++) {
       sums[r] = dot(sums[r], _mm512_load_si512(x[r] + column), w);
@@ -120,8 +122,15 @@ INLINE void fast_few(int mr, const struct product *p) {
   }
 }
 
-/* Tiles, block by block of columns, so that the inputs of a block stay in the caches. */
+/* Tiles, block by block of columns, so that the inputs of a block stay in the caches; where all
+ * rows are one tile, the matrix is read on and on instead. */
 static void fast_tiles(const struct product *p) {
+  if (p->rows <= FAST_MR) {
+    for (int row = p->begin; row < p->end; row += FAST_NR)
+      for (int block = 0; block < p->in->blocks; block++)
+        fast_part(p, row, block);
+    return;
+  }
   for (int block = 0; block < p->in->blocks; block++)
     for (int row = p->begin; row < p->end; row += FAST_NR)
       fast_part(p, row, block);

@@ -4,7 +4,7 @@
  * cache: one row after the other, from end to end, which is as fast as reading and doing nothing;
  * two or four rows side by side reach 0.55 to 0.7 of that. Where they do not fit, every row would
  * fetch them again from the second cache (measured: 7 GB/s where 20 are possible), so tiles of rows
- * share them, block by block. At one row the float32 arithmetic hides behind the loads.
+ * share them. At one row the float32 arithmetic hides behind the loads.
  */
 enum { FEW = 4, FEW_NR = 4, NEAR_BYTES = 16 << 10 };
 
@@ -38,6 +38,8 @@ INLINE void few_tile(step_of *step, rest_of *rest, int mr, int nr, const struct 
   int column = 0;
   for (; column + STEP <= f->width; column += STEP) {
     ask(f->ahead, column);
+    if (nr == 1 && mr > 1)
+      ask_far(f->rows[0].data + (int64_t)((f->start + column) / STEP) * f->ahead.bytes);
     UNROLL for (int j = 0; j < nr; j++) step(f->rows[j], f->start + column, w[j]);
     few_step(mr, nr, sums, w, f, column);
   }
@@ -61,8 +63,7 @@ INLINE void few_part(step_of *step, rest_of *rest, int mr, int nr, const struct 
   struct few f = {.start = block * p->in->block, .width = width_of(p, block)};
   UNROLL for (int j = 0; j < nr; j++) f.rows[j] = weight_row(p->matrix, row + j);
   UNROLL for (int r = 0; r < mr; r++) f.x[r] = row_of(p, r, block);
-  if (nr > 1) /* alone, a row is followed by the hardware */
-    f.ahead = ahead_of(p, row + nr, block, nr);
+  f.ahead = ahead_of(p, row + nr, block, nr > 1 ? nr : 0);
   few_tile(step, rest, mr, nr, &f, p->y + (row - p->begin), p->pitch);
 }
 
@@ -74,10 +75,10 @@ INLINE int inputs_are_near(const struct product *p) {
 INLINE void few_all(step_of *step, rest_of *rest, int mr, const struct product *p) {
   int nr = LANES == 16 ? FEW_NR : 2, row;
   int tiled = inputs_are_near(p) ? p->begin : p->begin + (p->end - p->begin) / nr * nr;
-  for (int block = 0; block < p->in->blocks; block++)
-    for (row = p->begin; row < tiled; row += nr)
+  for (row = p->begin; row < tiled; row += nr)
+    for (int block = 0; block < p->in->blocks; block++)
       few_part(step, rest, mr, nr, p, row, block);
-  for (row = tiled; row < p->end; row++)
+  for (; row < p->end; row++)
     for (int block = 0; block < p->in->blocks; block++)
       few_part(step, rest, mr, 1, p, row, block);
 }

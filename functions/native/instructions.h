@@ -52,7 +52,9 @@ struct instructions {
 };
 
 enum { MAX_LANES = 16, MAX_TILE_ROWS = 4, BLOCK_FLOATS = 512, BLOCK_HALVES = 1024 };
-enum { TILE_FLOATS = MAX_TILE_ROWS * BLOCK_FLOATS + 256 };
+enum { PANEL_BYTES = 1 << 16, TILE_FLOATS = PANEL_BYTES / 4 };
+/* Up to so many rows, an [in, out] matrix is streamed (transposed.h, fast_streams.h). */
+enum { STREAMED_ROWS = 12 };
 
 extern const struct instructions remoe_avx512_bf16;
 extern const struct instructions remoe_avx512;

@@ -17,7 +17,7 @@
 #include "room.h"
 
 /* Rows met at a time: their part of a block (ROWS * 2 KiB) stays in the second cache. */
-enum { ROWS = 96, COLUMNS = 1056, LONGEST = 1024, ALIGNMENT = 64 };
+enum { ROWS = 96, COLUMNS = 1056, LONGEST = 1024, LONGEST_STREAMED = 8192, ALIGNMENT = 64 };
 enum { UNITS = 32, UNITS_MANY = 64, MANY = 48 };
 enum { WAVE_BYTES = 16 << 20, WAVE_LEAST = 256 };
 
@@ -200,15 +200,18 @@ static void second_phase(void *job, int32_t item, int32_t worker) {
          layer->scratch + (int64_t)worker * SCRATCH_FLOATS);
 }
 
-/* Transposed matrices are streamed in pieces of rows, which should be long. */
-static int32_t long_part(int32_t width, int32_t threads, int32_t most) {
-  return (int32_t)smaller(most, up_to((width + 4 * threads - 1) / (4 * threads), 64));
+/* Outputs of a transposed matrix in an item. Few rows of input stream its rows, and the longer what
+ * is read of each, the better memory follows. */
+static int32_t long_part(int32_t width, int32_t threads, int64_t rows) {
+  int32_t parts = rows > STREAMED_ROWS ? 4 * threads : threads;
+  int32_t most = rows > STREAMED_ROWS ? LONGEST : LONGEST_STREAMED;
+  return (int32_t)smaller(most, up_to((width + parts - 1) / parts, 128));
 }
 
 static int32_t units_of(const struct group *group, int32_t threads) {
   const struct remoe_expert *e = group->expert;
   if (e->first.transposed)
-    return long_part(e->intermediate, threads, LONGEST / 2);
+    return long_part(2 * e->intermediate, threads, group->rows) / 2;
   return group->rows > MANY ? UNITS_MANY : UNITS;
 }
 
@@ -354,11 +357,13 @@ static bool next_wave(struct layer *layer, const struct plan *plan, int32_t coun
 
 static int32_t columns_of(const struct layer *layer) {
   int64_t rows = 0;
+  bool transposed = false;
   for (int32_t g = 0; g < layer->group_count; g++) {
-    if (layer->groups[g].expert->down.transposed)
-      return long_part(layer->call->hidden, layer->call->threads, LONGEST);
+    transposed |= layer->groups[g].expert->down.transposed != 0;
     rows = rows > layer->groups[g].rows ? rows : layer->groups[g].rows;
   }
+  if (transposed)
+    return long_part(layer->call->hidden, layer->call->threads, rows);
   return rows > MANY ? UNITS_MANY : UNITS;
 }
 

@@ -4,7 +4,7 @@
  * few rows of input, whole rows of the part are streamed in the order they lie in memory; with
  * many, a strip of STRIP columns at a time, whose part of y stays in the first cache.
  */
-enum { DEPTH = 8, STREAMED = 24, STRIP = 4 * LANES };
+enum { DEPTH = 8, STRIP = 4 * LANES };
 
 typedef lanes lanes_from(const uint8_t *from);
 
@@ -18,11 +18,19 @@ INLINE void column_tile(int depth, const lanes w[], const struct product *p, con
   }
 }
 
+/* A line of each of the `depth` rows of the matrix after those at `data`, into the second cache. */
+INLINE void ask_below(const struct product *p, const uint8_t *data, int depth, int64_t bytes) {
+  const uint8_t *below = data + depth * p->matrix->row_bytes + bytes;
+  UNROLL for (int k = 0; k < depth; k++) __builtin_prefetch(below + k * p->matrix->row_bytes, 0, 2);
+}
+
 INLINE void columns(lanes_from *from, int size, int depth, const struct product *p,
                     const float *const x[], int64_t row, int begin, int end) {
   const uint8_t *data = p->matrix->data + row * p->matrix->row_bytes;
   for (int column = begin; column < end; column += LANES) {
     lanes w[DEPTH];
+    if (p->rows <= STREAMED_ROWS && (column - begin) % STEP == 0)
+      ask_below(p, data, depth, (int64_t)column * size);
     UNROLL for (int k = 0; k < depth; k++) {
       const uint8_t *at = data + k * p->matrix->row_bytes + (int64_t)column * size;
       if (column + LANES <= end) {
@@ -42,7 +50,7 @@ enum { MANY_POINTERS = 128 };
 /* A strip's part of the rows that come next: too short a run each for the hardware to follow. */
 INLINE void ask_strip(const struct product *p, int size, int64_t row, int count, int begin,
                       int end) {
-  if (p->rows <= STREAMED)
+  if (p->rows <= STREAMED_ROWS)
     return;
   const uint8_t *data = p->matrix->data + row * p->matrix->row_bytes + (int64_t)begin * size;
   for (int k = 0; k < count; k++)
@@ -72,7 +80,7 @@ INLINE void strip(lanes_from *from, int size, const struct product *p, int begin
 }
 
 INLINE void transposed_all(lanes_from *from, int size, const struct product *p) {
-  int wide = p->rows <= STREAMED ? p->end - p->begin : STRIP;
+  int wide = p->rows <= STREAMED_ROWS ? p->end - p->begin : STRIP;
   for (int begin = p->begin; begin < p->end; begin += wide)
     strip(from, size, p, begin, smaller(begin + wide, p->end));
 }

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+from kernel import mapped
 
 from remoe_functions.checkpoint.block_values import values_of
 from remoe_functions.checkpoint.blocks import BlockFormat, BlockTensor
@@ -231,12 +232,13 @@ def matrix_in(precision: str, weights: np.ndarray) -> MappedTensor | BlockTensor
 
 
 def copied(matrix: MappedTensor | BlockTensor) -> MappedTensor | BlockTensor:
+    """The same weights in a file's pages of their own."""
     if isinstance(matrix, MappedTensor):
-        return MappedTensor(array=matrix.array.copy(), dtype=matrix.dtype)
+        return MappedTensor(array=mapped(matrix.array), dtype=matrix.dtype)
     return BlockTensor(
         format=matrix.format,
-        codes=matrix.codes.copy(),
-        scales=matrix.scales.copy(),
+        codes=mapped(matrix.codes),
+        scales=mapped(matrix.scales),
         in_size=matrix.in_size,
     )
 

@@ -75,10 +75,13 @@ def test_sizes_beyond_one_block_of_sums_are_added_up(transposed, instructions, c
     close(answer(weights, rows, instructions=instructions), computed_plainly(weights, rows))
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 5, 12, 40])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 12, 13, 40])
 @pytest.mark.parametrize("width", [31, 64, 1500])
-def test_fast_products_err_no_more_than_rounding_their_inputs(count, width):
-    weights = expert(form(), hidden=width, intermediate=70, dtype=Dtype.BFLOAT16)
+def test_fast_products_err_no_more_than_rounding_their_inputs(count, width, transposed):
+    weights = expert(
+        form(transposed=transposed), hidden=width, intermediate=70, dtype=Dtype.BFLOAT16
+    )
     rows = rows_of(count, width).astype(ml_dtypes.bfloat16)
     plain = computed_plainly(weights, rows.astype(np.float32))
     ours = answer(weights, rows.view(np.uint16), precision=Precision.FAST)
