@@ -52,7 +52,7 @@ images-load: $(CACHE)/bin/helm ## Put the images onto a cluster: of kind, or by 
 e2e: install $(CACHE)/bin/helm ## Install the chart on the cluster in KUBECONFIG, or one by kind, and live there
 	tests/e2e/run -m 'cluster and not slow' $(PYTEST_ARGS)
 
-e2e-chaos: install $(CACHE)/bin/helm ## On a cluster, break everything under load and see what clients see
+e2e-chaos: install $(CACHE)/bin/helm ## The rest on a cluster: every example, and everything broken under load
 	tests/e2e/run -m 'cluster and slow' $(PYTEST_ARGS)
 
 bench: install $(DEMO_MODEL)/config.json ## Measure wire, kernels, start, decoding, memory, planning

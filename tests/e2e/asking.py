@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
+
+from httpx import HTTPError
+from openai import OpenAIError
 
 PROMPT = "Why is the sky blue? Explain it to a child."
 
@@ -52,3 +57,30 @@ def ask(client, model, prompt=PROMPT, *, max_tokens=24):
         account=usage.model_extra["remoe"],
         first_token_seconds=first,
     )
+
+
+@contextlib.contextmanager
+def asked(client, model, *, clients=1, max_tokens=4):
+    """The model is asked all the while; every answer is to be a whole one."""
+    over, answers, troubles = threading.Event(), [], []
+
+    def go_on():
+        while not over.is_set():
+            try:
+                answers.append(ask(client, model, max_tokens=max_tokens).account["complete"])
+            except (OpenAIError, HTTPError, AttributeError) as error:  # a stream cut short, too
+                troubles.append(repr(error))
+            over.wait(0.5)
+
+    asking = [threading.Thread(target=go_on) for _ in range(clients)]
+    for each in asking:
+        each.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for each in asking:
+            each.join()
+    assert not troubles, troubles
+    assert answers
+    assert all(answers)

@@ -72,14 +72,21 @@ def deploy(release, kubectl, rooms):
 
 
 @pytest.fixture
-def client(kubectl):
-    """The official client library, connected with the namespace's gateway."""
+def connect(kubectl):
+    """Connects the official client library with the namespace's gateway, once there is one."""
     from openai import OpenAI
 
-    with (
-        reached(kubectl, GATEWAY) as address,
-        OpenAI(
-            base_url=f"http://{address}/v1", api_key="none", timeout=REQUEST_SECONDS, max_retries=0
-        ) as client,
-    ):
-        yield client
+    with contextlib.ExitStack() as opened:
+
+        def connected(api_key="none"):
+            url = f"http://{opened.enter_context(reached(kubectl, GATEWAY))}/v1"
+            client = OpenAI(base_url=url, api_key=api_key, timeout=REQUEST_SECONDS, max_retries=0)
+            return opened.enter_context(client)
+
+        yield connected
+
+
+@pytest.fixture
+def client(connect):
+    """The official client library, connected with the namespace's gateway."""
+    return connect()

@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/remoe"
 KEYS = ("operator", "gateway", "main", "expert", "fetch")
+WAIT = ("--wait", "--timeout=180s")
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -42,14 +43,17 @@ class Release:
 
     def install(self, **values):
         """Installed, the operator ready; `values` by their dotted names, with __ for the dot."""
-        given = {name.replace("__", "."): value for name, value in values.items()}
-        given["crds.keep"] = "false"
+        images = {}
         for key in KEYS:
             repository, _, tag = image(key).rpartition(":")
-            given |= {f"image.{key}.repository": repository, f"image.{key}.tag": tag}
-        sets = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
+            images |= {f"image__{key}__repository": repository, f"image__{key}__tag": tag}
+        sets = _sets({"crds__keep": "false"} | images | values)
         extra = shlex.split(os.environ.get("HELM_ARGS", ""))
-        self._helm("install", self.name, str(CHART), "--wait", "--timeout=180s", *sets, *extra)
+        self._helm("install", self.name, str(CHART), *WAIT, *sets, *extra)
+
+    def upgrade(self, **values):
+        """With some values changed, the operator ready again."""
+        self._helm("upgrade", self.name, str(CHART), *WAIT, "--reuse-values", *_sets(values))
 
     def test(self):
         """What `helm test` prints."""
@@ -64,3 +68,9 @@ class Release:
         if done.returncode:
             raise RuntimeError(f"helm {arguments[0]}: {done.stdout}\n{done.stderr}")
         return done.stdout
+
+
+def _sets(values):
+    """Arguments for values by their dotted names, with __ for the dot."""
+    dotted = {name.replace("__", "."): value for name, value in values.items()}
+    return [word for name, value in dotted.items() for word in ("--set", f"{name}={value}")]
