@@ -20,7 +20,7 @@ class Hub:
         spoil: names of files whose bytes are not the announced ones.
     """
 
-    def __init__(self, files=None):
+    def __init__(self, files=None, host="127.0.0.1"):
         self.files = (
             dict(files)
             if files is not None
@@ -43,13 +43,14 @@ class Hub:
         self.released = threading.Event()
         self.spoil = ()
         self.requests = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server = ThreadingHTTPServer((host, 0), _handler(self))
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        host, port = self.server.server_address
+        return f"http://{host}:{port}"
 
     def stop(self):
         self.released.set()

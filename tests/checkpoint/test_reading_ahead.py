@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
-import os
 from pathlib import Path
 
-import numpy as np
 import pytest
+from builders.page_cache import dropped, in_memory, pages_of
 from builders.tiny_checkpoints import build
 
 from remoe_functions.checkpoint.checkpoint import Checkpoint
@@ -29,35 +27,6 @@ def folder(request, tmp_path):
     )
 
 
-def in_memory(path):
-    """Which pages of a file the system holds: bool [pages]."""
-    pages = -(-path.stat().st_size // mmap.PAGESIZE)
-    held = (ctypes.c_ubyte * pages)()
-    with path.open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
-        size = ctypes.c_size_t(len(mapped))
-        assert ctypes.CDLL(None).mincore(ctypes.c_void_p(address), size, held) == 0
-    return np.frombuffer(bytes(held), np.uint8) & 1 == 1
-
-
-def dropped(path):
-    """Have the system forget a file; skip where it will not."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    if in_memory(path).any():
-        pytest.skip("this file system keeps its files in memory")
-
-
-def pages_of(checkpoint, expert, path):
-    """The whole pages of an expert's tensors, by number."""
-    ranges = (checkpoint._home._range(*piece) for piece in checkpoint._pieces(expert))
-    return np.concatenate(
-        [np.arange(-(-begin // mmap.PAGESIZE), end // mmap.PAGESIZE) for _, begin, end in ranges]
-    )
-
-
 def test_reading_ahead_brings_every_page_of_the_experts(folder):
     path = folder / "model.safetensors"
     wanted = (ExpertId(0, 1), ExpertId(0, 3))
@@ -67,6 +36,21 @@ def test_reading_ahead_brings_every_page_of_the_experts(folder):
     held = in_memory(path)
     for expert in wanted:
         assert held[pages_of(checkpoint, expert, path)].all()
+    checkpoint.close()
+
+
+def test_reading_ahead_what_every_token_needs_leaves_the_experts_on_the_disk(folder):
+    path = folder / "model.safetensors"
+    checkpoint = Checkpoint.open(folder)
+    shared = [name for name in checkpoint.names if not checkpoint.is_expert_tensor(name)]
+    places = [checkpoint._home._range(name) for name in shared]
+    dropped(path)
+    checkpoint.read_ahead_shared()
+    held = in_memory(path)
+    for _, begin, end in places:
+        assert held[-(-begin // mmap.PAGESIZE) : end // mmap.PAGESIZE].all()
+    experts = checkpoint.architecture.experts
+    assert not all(held[pages_of(checkpoint, expert, path)].all() for expert in experts)
     checkpoint.close()
 
 

@@ -54,7 +54,7 @@ class ApiServer:
             items = list(self.services.values())
             return 200, {"items": items if path == SERVICES or "namespaces" not in path else []}
         if path.endswith("/events"):
-            return 200, {"items": self.events}
+            return 200, {"items": [event for event in self.events if _about(event, query)]}
         if path.endswith("/log"):
             return 200, self.logs[path.split("/")[-2]]
         return 200, {"items": [pod for pod in self.pods if _chosen(pod, query)]}
@@ -96,6 +96,12 @@ def _status(code, message):
     return {"kind": "Status", "code": code, "message": message}
 
 
+def _about(event, query):
+    wanted = dict(term.split("=") for term in query["fieldSelector"][0].split(","))
+    about = {f"involvedObject.{name}": value for name, value in event["involvedObject"].items()}
+    return wanted.items() <= about.items()
+
+
 def _chosen(pod, query):
     wanted = dict(term.split("=") for term in query["labelSelector"][0].split(","))
     return wanted.items() <= pod["metadata"]["labels"].items()
@@ -131,6 +137,7 @@ def service(name="demo", *, status=None, **spec):
         "metadata": {
             "name": name,
             "namespace": "models",
+            "uid": f"uid-of-{name}",
             "generation": 2,
             "creationTimestamp": "2026-01-01T00:00:00Z",
         },

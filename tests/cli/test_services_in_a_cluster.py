@@ -46,7 +46,7 @@ FULL = {
 }
 EVENT = {
     "metadata": {"name": "e", "creationTimestamp": "2026-01-01T00:00:00Z"},
-    "involvedObject": {"name": "demo"},
+    "involvedObject": {"kind": "MoEService", "name": "demo", "uid": "uid-of-demo"},
     "type": "Warning",
     "reason": "FunctionFailing",
     "message": "experts-2: no memory",
@@ -82,9 +82,18 @@ def test_services_are_listed_with_the_reason_they_wait_for(remoe, cluster):
 
 def test_namespace_is_the_contexts_or_the_one_named(remoe, cluster):
     cluster.services = {"demo": service()}
-    assert "No MoEServices in namespace other." in remoe("status", "-n", "other").stdout
+    assert "No MoEServices in namespace other; -A looks" in remoe("status", "-n", "other").stdout
     assert "demo" in remoe("status", "--all-namespaces").stdout
     assert "demo" in remoe("status").stdout
+
+
+def test_events_of_an_earlier_service_of_the_name_are_left_out(remoe, cluster):
+    earlier = EVENT | {"involvedObject": EVENT["involvedObject"] | {"uid": "uid-of-another"}}
+    earlier |= {"message": "of another life"}
+    cluster.services, cluster.events = {"demo": service(status=FULL)}, [EVENT, earlier]
+    told = remoe("status", "demo").stdout
+    assert EVENT["message"] in told
+    assert "of another life" not in told
 
 
 def test_one_service_is_told_whole(remoe, cluster):

@@ -51,6 +51,17 @@ def test_finished_requests_become_history(checkpoint_of, open_world, tmp_path):
     assert remote == usage.layers.sum(axis=0)[1]
 
 
+def test_history_stays_within_its_bound_and_keeps_the_newest(checkpoint_of, open_world, tmp_path):
+    folder, bound, asked = checkpoint_of("mixtral"), 3000, 24
+    w = open_world(folder, history=tmp_path, history_bytes=bound)
+    for first in range(asked):
+        ask(w.service, [first, *PROMPT], 1).end()
+    w.service.stop()
+    assert sum(file.stat().st_size for file in tmp_path.glob("*.segment")) <= bound
+    history = read_history(tmp_path, Checkpoint.open(folder).architecture)
+    assert 0 < len(history.prompt_tokens) < asked
+
+
 def test_request_ended_amid_its_prompt_is_no_history(checkpoint_of, open_world, tmp_path):
     folder = checkpoint_of("mixtral")
     service = open_world(folder, history=tmp_path).service

@@ -9,7 +9,7 @@ from builders.moe_services import a_plan, a_service, facts, served, settings
 
 from remoe_functions.expert import arguments as expert_arguments
 from remoe_functions.fetching import arguments as fetch_arguments
-from remoe_functions.gateway import __main__ as gateway_image
+from remoe_functions.gateway import process as gateway_image
 from remoe_functions.gateway.config import GatewayConfig
 from remoe_functions.main import __main__ as main_image
 from remoe_operator.children.fetch_job import fetch_args
@@ -26,6 +26,12 @@ def test_main():
     assert (options.device, options.max_context, options.max_batch) == ("cuda", 4096, 3)
     assert (str(options.model), str(options.history)) == ("/model", "/history")
     assert (options.host, options.port) == ("0.0.0.0", 8000)
+
+
+def test_main_keeps_its_history_within_what_it_may_take():
+    service = a_service(history={"maxSize": "100Mi"})
+    options = main_image._parser().parse_args(list(main_args(service.spec)))
+    assert 0.8 * 100 * 2**20 < options.history_bytes < 100 * 2**20
 
 
 def test_main_without_history():

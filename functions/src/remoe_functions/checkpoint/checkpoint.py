@@ -173,6 +173,12 @@ class Checkpoint:
         """
         self._home.read_ahead(piece for expert in experts for piece in self._pieces(expert))
 
+    def read_ahead_shared(self) -> None:
+        """Have the system read from the disk what every token needs: all but routed experts."""
+        self._home.read_ahead(
+            (name, None) for name in self.names if not self.is_expert_tensor(name)
+        )
+
     def touch(self, expert: ExpertId) -> None:
         """Bring an expert's weights into this process's memory.
 

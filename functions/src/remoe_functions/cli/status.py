@@ -52,8 +52,8 @@ def _show_all(cluster: Cluster, *, everywhere: bool, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(list(found), indent=2))
     elif not found:
-        where = "the cluster" if everywhere else f"namespace {cluster.namespace}"
-        typer.echo(f"No MoEServices in {where}.")
+        where = f"namespace {cluster.namespace}; -A looks in all of them"
+        typer.echo(f"No MoEServices in {'the cluster' if everywhere else where}.")
     else:
         typer.echo("\n".join(overview(map(ServiceView, found))))
 
@@ -66,4 +66,4 @@ def _show_one(cluster: Cluster, name: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    typer.echo("\n".join(report(ServiceView(found), cluster.events(name))))
+    typer.echo("\n".join(report(ServiceView(found), cluster.events(found["metadata"]["uid"]))))

@@ -13,6 +13,7 @@ import logging
 import math
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,6 @@ from remoe_planner.demand.routing import Routing
 from remoe_planner.demand.slo import Slo
 from remoe_planner.demand.workload import Workload
 from remoe_planner.fast_loop.drift import DriftKnobs, Planned, Proposal, Replan, Watch, look
-from remoe_planner.fast_loop.proposing import Service, proposal
 from remoe_planner.fast_loop.usage import RunningUsage
 from remoe_planner.forecasting.outlook import distribution
 from remoe_planner.hardware.profile import HardwareProfile
@@ -30,8 +30,10 @@ from remoe_planner.memory import MemoryModel
 from remoe_planner.method import Method
 from remoe_planner.offerings import Offerings
 from remoe_planner.plan import Plan
-from remoe_planner.planning.make_plan import make_plan
 from remoe_planner.prices import Prices
+
+if TYPE_CHECKING:
+    from remoe_planner.fast_loop.proposing import Service
 
 _logger = logging.getLogger(__name__)
 # Of older requests less than an eighth is left in a sum that halves every 100.
@@ -79,6 +81,10 @@ class PlanTerms:
         Raises:
             ValueError: no plan fits what is on offer.
         """
+        # They bring scipy, and most gateways weigh no plans: those start in half the time.
+        from remoe_planner.fast_loop.proposing import Service, proposal
+        from remoe_planner.planning.make_plan import make_plan
+
         service = Service(
             workload=workload, profile=self.profile, offerings=self.offerings, slo=Slo()
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.checkpoint.errors import CheckpointError
+from remoe_functions.main.reading_ahead import begin_to_read
 from remoe_functions.runtime.last_words import end_when_told, leave_words
 from remoe_functions.runtime.tether import Tether
 
@@ -30,13 +31,16 @@ def main() -> int:
         leave_words(f"cannot listen on {options.host}:{options.port}: {reason}")
         return CANNOT_LISTEN
     try:
-        Checkpoint.open(options.model, sidecar=options.experts).close()
+        begin_to_read(Checkpoint.open(options.model, sidecar=options.experts), options.plan)
     except CheckpointError as error:
         leave_words(str(error))
         return CANNOT_LOAD
     # Torch's threads sleep between products: spinning, they would take the cores of the native
     # kernel's and of the expert functions beside this process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from remoe_functions.main.lean_imports import import_transformers
+
+    import_transformers()
     from remoe_functions.main.process import run
 
     tether.phase("imports")
@@ -57,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dtype", choices=["auto", "float32", "bfloat16"], default="auto")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--history", type=Path, help="folder for activation history")
+    parser.add_argument("--history-bytes", type=int, help="bound of it; the oldest goes first")
     parser.add_argument("--call-seconds", type=float, default=2.0, help="bound of a remote call")
     parser.add_argument("--drain-seconds", type=float, default=45.0)
     parser.add_argument(

@@ -8,14 +8,18 @@ name.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import convert_and_load_state_dict_in_model
+from transformers.initialization import no_init_weights
 from transformers.modeling_utils import LoadStateDictConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.utils import logging as transformers_logging
@@ -99,7 +103,25 @@ def _skeleton(config: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
     with ExitStack() as contexts:
         for context in model_class.get_init_context(dtype, False, False, False):
             contexts.enter_context(context)
+        contexts.enter_context(no_init_weights())
+        contexts.enter_context(_RealPositions())
         return model_class(config)
+
+
+class _RealPositions(TorchFunctionMode):
+    """What models count, they count for real: arithmetic without memory takes seconds to import."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        given = kwargs or {}
+        if func is torch.arange and given.get("device") is None:
+            given = given | {"device": torch.device("cpu")}
+        return func(*args, **given)
 
 
 def _fill(
@@ -150,16 +172,13 @@ def _ignored(model: PreTrainedModel, names: set[str]) -> set[str]:
 def _restore_buffers(model: PreTrainedModel, device: torch.device) -> None:
     """Compute the buffers that no checkpoint holds (rotary frequencies)."""
     for module in model.modules():
-        empty = [name for name, buffer in module._buffers.items() if _is_meta(buffer)]  # noqa: SLF001
+        own = module._non_persistent_buffers_set  # noqa: SLF001
+        buffers = {n: b for n, b in module._buffers.items() if b is not None}  # noqa: SLF001
+        empty = [name for name, buffer in buffers.items() if buffer.is_meta or name in own]
         for name in empty:
-            buffer = module._buffers[name]  # noqa: SLF001
-            module._buffers[name] = torch.full_like(buffer, torch.nan, device=device)  # noqa: SLF001
+            module._buffers[name] = torch.full_like(buffers[name], torch.nan, device=device)  # noqa: SLF001
         if empty:
             model._init_weights(module)  # noqa: SLF001
-
-
-def _is_meta(tensor: torch.Tensor | None) -> bool:
-    return tensor is not None and tensor.is_meta
 
 
 def _check_whole(model: PreTrainedModel) -> None:

@@ -54,6 +54,7 @@ def service_options_of(options: argparse.Namespace, token: str) -> ServiceOption
         OSError: the plan cannot be read.
         ValueError: it is not a plan, or a knob is out of bounds.
     """
+    given = {} if options.history_bytes is None else {"history_bytes": options.history_bytes}
     return ServiceOptions(
         model=options.model,
         experts=options.experts,
@@ -66,6 +67,7 @@ def service_options_of(options: argparse.Namespace, token: str) -> ServiceOption
         max_waiting=options.max_waiting,
         calls=CallSettings(call_seconds=options.call_seconds),
         token=token,
+        **given,
     )
 
 

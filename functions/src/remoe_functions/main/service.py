@@ -13,7 +13,7 @@ import torch
 from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
 
 from remoe_functions.checkpoint.checkpoint import Checkpoint
-from remoe_functions.history.writer import HistoryWriter
+from remoe_functions.history.writer import DEFAULT_MAX_BYTES, HistoryWriter
 from remoe_functions.main.calls import Caller
 from remoe_functions.main.context import max_context
 from remoe_functions.main.directory import Directory
@@ -49,6 +49,7 @@ class ServiceOptions:
         dtype: "auto" for the checkpoint's own, or torch's name of another.
         device: "auto", "cpu" or "cuda", for all but the routed experts.
         history: where activation history is written; None for nowhere.
+        history_bytes: bound of it on disk, >= 1; the oldest records go first.
         max_context: tokens a request may have; None for the model's own limit.
         max_batch: requests decoded together.
         max_waiting: requests that may queue.
@@ -62,11 +63,16 @@ class ServiceOptions:
     dtype: str = "auto"
     device: str = "auto"
     history: Path | None = None
+    history_bytes: int = DEFAULT_MAX_BYTES
     max_context: int | None = None
     max_batch: int = 8
     max_waiting: int = 64
     calls: CallSettings = field(default_factory=CallSettings)
     token: str = ""
+
+    def __post_init__(self) -> None:
+        if self.history_bytes < 1:
+            raise ValueError(f"history_bytes must be >= 1, got {self.history_bytes}")
 
 
 class Service:
@@ -109,7 +115,7 @@ class Service:
         seat_experts(model, checkpoint, self._dispatcher)
         local.keep(self._placement.local_experts)
         mark("weights")
-        self._recorder = _recorder(options.history, checkpoint, model)
+        self._recorder = _recorder(options, checkpoint, model)
         self._stepper, self.engine = self._build_engine(options, model, config, device)
         self.info = _info(self.engine, self.name, config)
         self._rehearse()
@@ -190,13 +196,14 @@ def _dtype(name: str, config: PreTrainedConfig) -> torch.dtype:
 
 
 def _recorder(
-    directory: Path | None, checkpoint: Checkpoint, model: PreTrainedModel
+    options: ServiceOptions, checkpoint: Checkpoint, model: PreTrainedModel
 ) -> Recorder | None:
-    if directory is None:
+    if options.history is None:
         return None
-    writer = HistoryWriter(directory, checkpoint.architecture.revision)
+    revision = checkpoint.architecture.revision
+    writer = HistoryWriter(options.history, revision, options.history_bytes)
     table = model.get_input_embeddings().weight.detach().cpu()
-    return Recorder(writer, to_rows(table), directory)
+    return Recorder(writer, to_rows(table), options.history)
 
 
 def _end_tokens(model: Path, config: PreTrainedConfig) -> frozenset[int]:

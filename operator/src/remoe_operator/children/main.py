@@ -20,7 +20,7 @@ from remoe_operator.children.scraping import scraped
 from remoe_operator.children.service import Service
 from remoe_operator.children.storage import Storage
 from remoe_operator.children.template_merge import with_template
-from remoe_operator.resource.quantity import cpu, memory, millicores_of
+from remoe_operator.resource.quantity import bytes_of, cpu, memory, millicores_of
 from remoe_operator.resource.spec import Device, MoEServiceSpec
 from remoe_operator.settings import ImageKey, Settings
 
@@ -30,6 +30,7 @@ PLAN_FOLDER = "/etc/remoe/plan"
 REVISION = "remoe.dev/revision"
 _DEFAULT_CPU = "500m"
 _DRAIN_SECONDS, _GRACE_SECONDS = 45, 60
+_HISTORY_PERCENT = 90
 # Loading hundreds of gigabytes from a network disk is slow, and no fault.
 _PATIENCE_SECONDS = 3600
 
@@ -79,7 +80,9 @@ def main_args(spec: MoEServiceSpec) -> Iterator[str]:
     if spec.main.max_context is not None:
         yield from ("--max-context", str(spec.main.max_context))
     if spec.history.enabled:
-        yield from ("--history", "/history")
+        # A file system takes its own part of a claim that may be of just this size.
+        size = bytes_of(spec.history.max_size) * _HISTORY_PERCENT // 100
+        yield from ("--history", "/history", "--history-bytes", str(size))
 
 
 def _pod(service: Service, settings: Settings, plan: PlanInForce) -> Pod:

@@ -84,9 +84,9 @@ class Cluster:
                 _request_timeout=_SECONDS,
             )
 
-    def events(self, name: str) -> Sequence[Any]:
-        """Events of a MoEService, as the API keeps them."""
-        about = f"involvedObject.kind=MoEService,involvedObject.name={name}"
+    def events(self, uid: str) -> Sequence[Any]:
+        """Events of a MoEService, as the API keeps them; none of an earlier one of its name."""
+        about = f"involvedObject.kind=MoEService,involvedObject.uid={uid}"
         with self._told():
             found = self._core.list_namespaced_event(
                 self.namespace, field_selector=about, _request_timeout=_SECONDS
