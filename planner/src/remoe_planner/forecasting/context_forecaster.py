@@ -44,7 +44,7 @@ class ContextKnobs:
     tokens: int = 16_384
     pairs: int = 131_072
     triples: int = 131_072
-    max_tokens: int = 192
+    max_tokens: int = 128
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -58,7 +58,7 @@ def confirmed(problem: Problem, kinds: Sequence[Candidates]) -> Iterator[Outcome
     if not kinds:
         return
     scores = Scores.joined([kind.scores for kind in kinds])
-    looks = int(np.clip(MOST_EXPERTS_READ // problem.architecture.expert_count, 3, CONFIRMATIONS))
+    looks = int(np.clip(MOST_EXPERTS_READ // problem.architecture.expert_count, 2, CONFIRMATIONS))
     for index in _order(problem, scores, looks):
         candidate = _candidate(problem, kinds, index)
         if candidate is None:
@@ -113,4 +113,4 @@ def _resident(problem: Problem) -> Iterator[Outcome]:
 
 ROOMS = (1.0, 0.97, 0.9, 0.7)
 CONFIRMATIONS = 20
-MOST_EXPERTS_READ = 45_000
+MOST_EXPERTS_READ = 30_000
