@@ -87,6 +87,7 @@ async def until(condition):
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.slow
 async def test_every_gateway_is_replaced_and_no_request_fails(start, tokenizer):
     answer = tokenizer.encode("hello world, how are you?", add_special_tokens=False)
     ports = [free_port(), free_port()]

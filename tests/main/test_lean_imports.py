@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 BEGIN = """
 import sys
 from remoe_functions.main.lean_imports import import_transformers
@@ -43,10 +45,12 @@ def said(code, *arguments):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_without_compiler_algebra_or_distributed_tensors(checkpoint_of):
     assert said(LOAD, checkpoint_of("mixtral")) == ""
 
 
+@pytest.mark.slow
 def test_what_is_asked_of_the_compiler_all_the_same_finds_the_real_one():
     file, is_a_mode = said(ASK_ALL_THE_SAME).split()
     assert file.endswith("_dynamo/__init__.py")

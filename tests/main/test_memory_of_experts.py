@@ -33,6 +33,7 @@ def growth_of(folder, is_remote, use=lambda service: None):
         return resident_bytes() - before
 
 
+@pytest.mark.slow
 def test_memory_shrinks_by_the_remote_experts_bytes(fat):
     expert_bytes = Checkpoint.open(fat).architecture.expert_bytes
     growth_of(fat, lambda _: True)
@@ -43,6 +44,7 @@ def test_memory_shrinks_by_the_remote_experts_bytes(fat):
     assert every - third == pytest.approx(absent, rel=MARGIN)
 
 
+@pytest.mark.slow
 def test_memory_borrowed_for_a_sleeping_function_is_given_back(fat):
     architecture = Checkpoint.open(fat).architecture
     growth_of(fat, lambda _: True)

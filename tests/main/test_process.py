@@ -49,6 +49,7 @@ def wait_ready(client, process):
     pytest.fail(f"not ready: {process.poll()}")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)  # torch and transformers take their time on a crowded machine
 def test_stream_ends_properly_when_the_process_is_told_to_stop(checkpoint_of, port):
     process = start(checkpoint_of("mixtral"), port)
@@ -69,6 +70,7 @@ def test_stream_ends_properly_when_the_process_is_told_to_stop(checkpoint_of, po
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_main_on_a_cluster_that_does_not_answer_computes_its_functions_experts(
     checkpoint_of, port, tmp_path
@@ -115,6 +117,7 @@ def plan_with_a_function(folder):
     return Plan(architecture=shape, functions=(function,), main_memory_bytes=1 << 30)
 
 
+@pytest.mark.slow
 def test_service_without_its_namespace_is_one_readable_line(checkpoint_of, port, tmp_path):
     log = tmp_path / "termination-log"
     log.touch()
