@@ -12,6 +12,7 @@ from remoe_planner.demand.routing import Routing
 from remoe_planner.demand.slo import Slo
 from remoe_planner.demand.workload import Workload
 from remoe_planner.estimating.estimate_plan import estimate_plan
+from remoe_planner.hardware.profile import StartTime
 from remoe_planner.offerings import Offerings
 
 MODEL = architecture()
@@ -49,6 +50,23 @@ def test_a_sleeping_function_adds_the_way_of_its_weights_and_not_its_start():
     weights = MODEL.expert_count / 2 * MODEL.expert_bytes / 1e9
     more = asleep.ttft_at_percentile_seconds - awake.ttft_at_percentile_seconds
     assert 0 < more < weights + 0.4
+
+
+def test_weights_on_a_slow_way_are_waited_for_no_longer_than_the_function_starts():
+    slow = replace(machine(), main_start=StartTime(seconds=3.0, bytes_per_second=1e5))
+    given = {"offerings": Offerings(main_keep_alive_seconds=None), "profile": slow}
+    awake, asleep = late(rate=1e3, **given), late(rate=1e-6, **given)
+    start = slow.function_start.of(MODEL.expert_count / 2 * MODEL.expert_bytes)
+    more = asleep.ttft_at_percentile_seconds - awake.ttft_at_percentile_seconds
+    assert more == pytest.approx(start)
+
+
+def test_functions_that_start_beside_the_main_model_are_not_waited_for():
+    slow = replace(machine(), main_start=StartTime(seconds=3.0, bytes_per_second=1e6))
+    given = {"offerings": Offerings(main_keep_alive_seconds=0.0), "profile": slow}
+    awake, asleep = late(rate=1e6, **given), late(rate=1e-6, **given)
+    more = asleep.ttft_at_percentile_seconds - awake.ttft_at_percentile_seconds
+    assert more == pytest.approx(asleep.cold_start_seconds)
 
 
 def test_a_higher_percentile_is_later():

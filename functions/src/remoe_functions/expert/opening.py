@@ -51,11 +51,12 @@ def open_function(arguments: Arguments) -> Opened:
     plan = read_plan(arguments.plan)
     function = function_of(plan, arguments.function)
     checkpoint = Checkpoint.open(arguments.model, function.experts, sidecar=arguments.experts)
+    # First: beside the reading its few bytes would wait for the disk as long as all the weights do.
+    check_same_model(plan, checkpoint)
     reading = threading.Thread(
         target=_read, args=(checkpoint, function), name="read-ahead", daemon=True
     )
     reading.start()
-    check_same_model(plan, checkpoint)
     return Opened(function=function, checkpoint=checkpoint, reading=reading)
 
 

@@ -138,16 +138,26 @@ class _World:
         )
 
     def _late_first(self, needed: Floats, sleep: Sleep, start: float) -> float:
-        """TTFT of the longest prompt at the percentile: what is likelier than the rest counts."""
+        """TTFT of the longest prompt at the percentile: what is likelier than the rest counts.
+
+        Functions are woken when the request comes, beside a main model that sleeps. From when they
+        have started on, the prompt takes no longer than with all awake.
+        """
         rest = 1 - self.slo.percentile
+        main_start = start if sleep.main_waking > rest else 0.0
         longest = Shares.of(self.placed, self.given.longest)
         first = self._first(longest)
         whole = first.seconds + self._call_spread(float(first.calls.sum()))
         if 1 - float(np.prod(1 - needed)) > rest:
             asleep = needed >= min(rest, float(needed.max()))
-            alone = self._first(longest, asleep).seconds
-            whole = max(whole, alone + self._borrowing_seconds(asleep))
-        return whole + (start if sleep.main_waking > rest else 0.0)
+            alone = self._first(longest, asleep).seconds + self._borrowing_seconds(asleep)
+            woken = max(self._function_start(asleep) - main_start, 0.0) + whole
+            whole = max(whole, min(alone, woken))
+        return whole + main_start
+
+    def _function_start(self, asleep: Bools) -> float:
+        """Until the last of these functions has started."""
+        return self.profile.function_start.of(float(self.placed.weight_bytes[asleep].max()))
 
     def _borrowing_seconds(self, asleep: Bools) -> float:
         """The way of the weights that a prompt needs of sleeping functions into main's memory."""

@@ -55,6 +55,7 @@ def roofline(
         ),
         main_start=StartTime(seconds=10.0, bytes_per_second=1e9),
         function_start=StartTime(seconds=1.0, bytes_per_second=1e9),
+        gpu=main.is_gpu,
     )
 
 

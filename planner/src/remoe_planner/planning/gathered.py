@@ -174,13 +174,14 @@ class _Model:
     def gathered(self, level: float, ranks: NDArray[np.intp], places: NDArray[np.intp]) -> Gathered:
         """The candidates whose functions keep a replica if they are needed as likely as this."""
         kept = self.touched >= level
+        totals, starts = self._totals(kept)
         return Gathered(
             shapes=self.shapes,
             ranks=ranks,
             places=places,
             sizes=self.sizes,
             kept=kept,
-            scores=self.ledger.score(self._totals(kept)),
+            scores=self.ledger.score(totals, starts),
         )
 
     def _sum(self, values: Floats) -> Floats:
@@ -242,7 +243,8 @@ class _Model:
         self.busy_seconds = chunks * typical.whole.sum(axis=1) + own * step_busy
         self.calls = chunks * typical.calls.sum(axis=1) + own * step_calls
 
-    def _totals(self, kept: NDArray[np.bool_]) -> Floats:
+    def _totals(self, kept: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Totals, and until the functions that are likely to sleep have started, [candidates]."""
         totals = self.totals.copy()
         cost, asleep = self._billed(kept, self.ledger.span_seconds(totals))
         needed = asleep * self.touched
@@ -252,7 +254,15 @@ class _Model:
         totals[Amount.FUNCTION_COST] = cost
         totals[Amount.COLD_PREFILL] = self._cold(sleeping)
         totals[Amount.LOG_AWAKE] = self._sum(np.log1p(-np.minimum(needed, 1 - 1e-12)))
-        return totals
+        return totals, self._most(np.where(sleeping, self._starts(), 0.0))
+
+    def _starts(self) -> Floats:
+        """Cold start of each function."""
+        counts = self.prefixes.counts.sum(axis=0)
+        experts = (counts[self.ends] - counts[self.starts]).astype(np.float64)
+        start = self.profile.function_start
+        weights = experts * self.problem.architecture.expert_bytes
+        return np.asarray(start.seconds + weights / start.bytes_per_second)
 
     def _cold(self, sleeping: NDArray[np.bool_]) -> Floats:
         """Seconds of the longest prompt where main computes for those that sleep."""
@@ -361,13 +371,8 @@ class _Model:
     def _billed(self, kept: NDArray[np.bool_], span: Floats) -> tuple[Floats, Floats]:
         """Cost of functions and calls [candidates], and how likely each function sleeps."""
         offerings, rate = self.problem.offerings, self.problem.workload.requests_per_second
-        prices, start = offerings.prices, self.problem.profile.function_start
+        prices, starts = offerings.prices, self._starts()
         busy, calls = self.busy_seconds, self.calls
-        counts = self.prefixes.counts.sum(axis=0)
-        experts = (counts[self.ends] - counts[self.starts]) * float(
-            self.problem.architecture.expert_bytes
-        )
-        starts = start.seconds + experts / start.bytes_per_second
         asked = np.maximum(self.touched, SELDOM)
         held = held_seconds(
             calls / asked, span[self.candidates], offerings.function_keep_alive_seconds

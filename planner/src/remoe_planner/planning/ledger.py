@@ -79,6 +79,7 @@ class Ledger:
         )
         quantile = max(NormalDist().inv_cdf(problem.slo.percentile), 0.0)
         self.luck_seconds = quantile * profile.call.deviation_seconds
+        self.longest_function_start = longest_function_start(problem)
         self.quantile = quantile
 
     @property
@@ -133,8 +134,14 @@ class Ledger:
         whole = architecture.main_bytes + weights
         return np.asarray(start.seconds + whole / start.bytes_per_second)
 
-    def score(self, totals: Floats) -> Scores:
-        """Of totals [amounts, n]."""
+    def score(self, totals: Floats, function_starts: Floats | None = None) -> Scores:
+        """What totals come to.
+
+        Args:
+            totals: [amounts, n].
+            function_starts: [n], until the functions that are likely to sleep have started; by
+                default as long as those of a whole layer take.
+        """
         awake, waking = self.awake_seconds(totals)
         busy = self.problem.offerings.billing is Billing.BUSY
         seconds = self.main_seconds(totals) if busy else awake
@@ -144,17 +151,20 @@ class Ledger:
         allowed = totals[Amount.FUNCTIONS] < self.problem.offerings.max_functions + 0.5
         return Scores(
             cost=np.where(allowed, cost, np.inf),
-            ttft_seconds=self._late_first(totals, waking),
+            ttft_seconds=self._late_first(totals, waking, function_starts),
             tpot_seconds=self._late_step(totals),
         )
 
-    def _late_first(self, totals: Floats, waking: Floats) -> Floats:
+    def _late_first(self, totals: Floats, waking: Floats, function_starts: Floats | None) -> Floats:
         rest = 1 - self.problem.slo.percentile
         calls = np.maximum(totals[Amount.LONG_CALLS], 0)
         warm = totals[Amount.LONG_PREFILL] + self.luck_seconds * np.sqrt(calls)
         met = -np.expm1(totals[Amount.LOG_AWAKE])
-        whole = np.where(met > rest, np.maximum(warm, totals[Amount.COLD_PREFILL]), warm)
         start = np.where(waking > rest, self.start_seconds(totals), 0.0)
+        starts = self.longest_function_start if function_starts is None else function_starts
+        woken = np.maximum(starts - start, 0.0) + warm
+        cold = np.maximum(warm, np.minimum(totals[Amount.COLD_PREFILL], woken))
+        whole = np.where(met > rest, cold, warm)
         return np.asarray(self.long_first_seconds + whole + start)
 
     def _late_step(self, totals: Floats) -> Floats:
@@ -162,6 +172,14 @@ class Ledger:
         luck = self.luck_seconds * np.sqrt(np.maximum(totals[Amount.STEP_CALLS], 0) / tokens)
         spread = self.quantile * ALIKE * totals[Amount.SPREAD]
         return np.asarray(self.long_step_seconds + totals[Amount.DECODE] + np.hypot(luck, spread))
+
+
+def longest_function_start(problem: Problem) -> float:
+    """Cold start of a function that serves a whole layer, or as much of it as functions hold."""
+    architecture, offerings = problem.architecture, problem.offerings
+    room = offerings.function_memory.most_bytes - offerings.memory.function_working_bytes
+    layer = architecture.experts_per_layer * architecture.expert_bytes
+    return problem.profile.function_start.of(min(layer, max(room, 0)))
 
 
 ALIKE = 0.5
