@@ -132,7 +132,7 @@ def test_slow_functions_on_shared_cores_are_never_called_faster_than_on_their_ow
 
 def test_printed_algorithm_gives_no_less_than_the_largest_function():
     found = allocated(0)
-    assert found.main_memory_bytes >= offerings().function_memory.most_bytes
+    assert found.main_memory_bytes >= offerings().function_memory.largest_bytes
     assert len(set(found.remote_counts)) == 1
 
 

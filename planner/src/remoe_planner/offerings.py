@@ -38,6 +38,11 @@ class MemoryGrid:
         """Every size, ascending."""
         return np.arange(self.least_bytes, self.most_bytes + 1, self.step_bytes)
 
+    @property
+    def largest_bytes(self) -> int:
+        """The last size, which is not `most_bytes` where the steps do not come to it."""
+        return self.most_bytes - (self.most_bytes - self.least_bytes) % self.step_bytes
+
     def at_least(self, needed_bytes: float) -> int | None:
         """The smallest size that holds this much, or None where the largest does not."""
         steps = max(math.ceil((needed_bytes - self.least_bytes) / self.step_bytes), 0)

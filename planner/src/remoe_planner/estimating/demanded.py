@@ -8,9 +8,11 @@ import numpy as np
 
 from remoe_planner.estimating.given import Given, Samples
 from remoe_planner.estimating.placed import Floats, Placed
+from remoe_planner.latency.busiest import meeting_chance
 from remoe_planner.latency.picks import none_of_sums, odds_powers, picks_of_sums, power_sums
 
 _ENOUGH_SAMPLES = 16
+_TINY = 1e-30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,12 +52,14 @@ def picks_of(placed: Placed, visits: Floats, powers: Floats | None = None) -> Pi
     called = _called(sums, rows, hits)
     total = rows.sum(axis=1)
     share = np.divide(rows, total[:, None], out=np.zeros_like(rows), where=total[:, None] > 0)
+    remote = np.where(placed.homes > 0, visits, 0.0)
+    squares = (remote**2).sum(axis=1) / np.maximum(total, _TINY) ** 2
     some = 1 - hits[:, 0]
     return Picks(
         hits=hits,
         called=called,
         rows=rows,
-        concentration=(share**2).sum(axis=1),
+        concentration=meeting_chance((share**2).sum(axis=1), squares),
         calls=np.divide(called.sum(axis=1), some, out=np.ones_like(some), where=some > 0),
         cores=np.where(total > 0, (share * placed.cores).sum(axis=1), 1.0),
     )

@@ -59,12 +59,14 @@ class PromptWork(Work):
 
     Attributes:
         tokens: of the prompt.
+        chunk_tokens: of a full chunk.
         chunks: full chunks, a rest as a share of one; rows are of one chunk.
     """
 
     def __init__(self, profile: HardwareProfile, visits: Floats, tokens: int) -> None:
         rows, self.chunks = chunk_expert_rows(visits, tokens, profile.prefill_chunk)
-        super().__init__(profile, rows, min(tokens, profile.prefill_chunk))
+        self.chunk_tokens = min(tokens, profile.prefill_chunk)
+        super().__init__(profile, rows, self.chunk_tokens)
         self._visits = visits
         self.tokens = tokens
 

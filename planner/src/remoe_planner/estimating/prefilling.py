@@ -120,7 +120,9 @@ def _remote(
         split = np.maximum(split, np.ceil(asked * row_bytes / payload_bytes))
     in_turn = np.ceil(split / replicas)
     parallel = np.minimum(split, replicas)
-    travel = 2 * asked * row_bytes / profile.call.bytes_per_second / parallel
+    # A row travels once, however many of the function's experts it visits.
+    travelling = np.minimum(asked / parallel, shares.asked.chunk_tokens)
+    travel = 2 * travelling * row_bytes / profile.call.bytes_per_second
     call = hit * in_turn * profile.call.mean_seconds + travel
     return call, hit * split, np.maximum(shares.tasks / parallel, shares.longest)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from remoe_planner.hardware.profile import HardwareProfile
+from remoe_planner.latency.busiest import busiest_picks
 from remoe_planner.latency.together import in_line, together
 
 
@@ -79,14 +80,12 @@ def decode_expert_seconds(
     picked = np.arange(top_k + 1, dtype=np.float64)
     any_hit = picked > 0
     # As small as they are given: hits are by far the largest, and only weigh what follows.
-    cores, close, called = (
-        np.asarray(value, np.float64)[..., None]
-        for value in (function_cores, in_line(profile, concentration), calls)
-    )
+    cores, called = (np.asarray(value, np.float64)[..., None] for value in (function_cores, calls))
     one = profile.local_expert.seconds(1.0, profile.main_cores)
-    work = profile.remote_expert.seconds(1.0, cores) * np.where(
-        any_hit, 1 + (picked - 1) * close, 0
-    )
+    # Functions that share few cores wait for each other, however evenly the picks fall.
+    shared = 1 + (picked - 1) * in_line(profile, 0.0)
+    in_turn = np.maximum(busiest_picks(top_k, concentration), shared * any_hit)
+    work = profile.remote_expert.seconds(1.0, cores) * in_turn
     call = any_hit * (profile.call.mean_seconds + 2 * row_bytes / profile.call.bytes_per_second)
     wire = any_hit * profile.call.main_seconds * called
     local = one * (top_k - picked)
@@ -125,8 +124,8 @@ def decode_layer_seconds(
         row_bytes: bytes of one token row (D).
         remote_share: [...], share of the layer's assignments on remote experts.
         function_cores: [...], cores of the functions that serve them.
-        concentration: [...], the chance that two remote picks lie in the same function: 1 where
-            one function serves the layer, sum of squared shares where several do.
+        concentration: [...], the chance that two remote picks lie in the same function
+            (`busiest.meeting_chance`): 1 where one function serves the layer.
         calls: [...], functions called, where any is: 1 where one function serves the layer.
         context_tokens: tokens of the sequence so far.
         hits: [..., top_k + 1], probability of r remote picks, in place of independent draws.

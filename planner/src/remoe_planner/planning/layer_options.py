@@ -186,7 +186,8 @@ class _Table:
         if payload:
             split = np.maximum(split, np.ceil(asked * self.row_bytes / payload))
         parallel = np.minimum(split, self.z)
-        travel = 2 * asked * self.row_bytes / profile.call.bytes_per_second / parallel
+        travelling = np.minimum(asked / parallel, sums.tokens)
+        travel = 2 * travelling * self.row_bytes / profile.call.bytes_per_second
         call = hit * np.ceil(split / self.z) * profile.call.mean_seconds + travel
         calls = self._at_cut(hit * split)
         busy = self._at_pair(sums.work)[..., None]

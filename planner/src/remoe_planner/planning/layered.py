@@ -112,7 +112,7 @@ def _cuts(problem: Problem) -> NDArray[np.intp]:
     """Numbers of remote experts looked at: all where there are few, denser at both ends."""
     experts = problem.architecture.experts_per_layer
     offerings = problem.offerings
-    room = offerings.function_memory.most_bytes - offerings.memory.function_working_bytes
+    room = offerings.function_memory.largest_bytes - offerings.memory.function_working_bytes
     most = min(experts, max(room // problem.architecture.expert_bytes, 0))
     if most <= FEW:
         return np.arange(most + 1)
@@ -125,7 +125,7 @@ def _sizes(problem: Problem, cuts: NDArray[np.intp]) -> Floats:
     offerings, grid = problem.offerings, problem.offerings.function_memory
     needed = cuts[1:] * problem.architecture.expert_bytes + offerings.memory.function_working_bytes
     useful = offerings.max_function_cores / offerings.cores_per_gib * GIB
-    most = min(float(grid.most_bytes), max(useful, float(needed[-1])))
+    most = min(float(grid.largest_bytes), max(useful, float(needed[-1])))
     more = np.geomspace(needed[0], max(most, needed[0]), LARGER_SIZES)
     steps = np.ceil((np.concatenate([needed, more]) - grid.least_bytes) / grid.step_bytes)
     last = (grid.most_bytes - grid.least_bytes) // grid.step_bytes

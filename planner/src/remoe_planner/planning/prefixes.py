@@ -25,6 +25,7 @@ class PromptSums:
 
     Attributes:
         chunks: full chunks, a rest as a share of one; what follows is of one chunk.
+        tokens: of a chunk: a row travels once, however many of a function's experts it visits.
         asked: [layers, cuts], rows at the remote experts.
         local: [layers, cuts], seconds of the experts that stay.
         work: [layers, cuts, sizes], seconds of the remote ones in functions of these sizes.
@@ -33,6 +34,7 @@ class PromptSums:
     """
 
     chunks: float
+    tokens: int
     asked: Floats
     local: Floats
     work: Floats
@@ -64,6 +66,7 @@ class Prefixes:
         sizes: [sizes], bytes of functions.
         cores: [sizes], that come with them.
         picked: [layers, cuts], picks of one generated token.
+        squares: [layers, cuts], sum of the squares of each expert's.
         powers: [top_k, layers, cuts], power sums of their odds (`latency.picks`).
         all_powers: [top_k, layers, 1], of all experts of a layer.
         counted: [samples, layers, cuts], assignments of sampled requests on them.
@@ -81,6 +84,7 @@ class Prefixes:
     sizes: Floats
     cores: Floats
     picked: Floats
+    squares: Floats
     powers: Floats
     all_powers: Floats
     counted: Floats
@@ -104,6 +108,7 @@ class Prefixes:
             sizes=sizes,
             cores=reader.cores,
             picked=reader.cut(reader.ordered(given.visits)),
+            squares=reader.cut(reader.ordered(given.visits**2)),
             powers=powers,
             all_powers=all_powers,
             counted=counted,
@@ -184,6 +189,7 @@ class _Reader:
         work, longest = self._remote(asked, self._busiest(rows))
         return PromptSums(
             chunks=asked.chunks,
+            tokens=asked.chunk_tokens,
             asked=self.cut(rows),
             local=self._stays(asked.local),
             work=self._at_sizes(work),

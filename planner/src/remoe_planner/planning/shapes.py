@@ -1,7 +1,9 @@
-"""Which experts go together where rarely used ones are gathered: splits of the ranking, by size."""
+"""Which experts go together in functions of all layers: splits of the ranking, stripes, sizes."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +20,12 @@ class Shape:
     Attributes:
         split: which stretch of the ranking each function serves.
         scale: its size, an index into the multiples of what its experts need.
+        stripes: functions over which the experts of a single stretch are dealt; 1 where none are.
     """
 
     split: Split
     scale: int
+    stripes: int = 1
 
 
 def ranking(problem: Problem) -> NDArray[np.intp]:
@@ -34,19 +38,34 @@ def ranking(problem: Problem) -> NDArray[np.intp]:
     return np.ascontiguousarray(ranks.reshape(experts, layers).T)
 
 
-def shapes_of(problem: Problem, ranges: Ranges, places: int) -> tuple[Shape, ...]:
-    """The shapes looked at, of all splits up to one of so many places."""
+def shapes_of(problem: Problem, ranges: Ranges, places: NDArray[np.intp]) -> tuple[Shape, ...]:
+    """The shapes looked at, of all splits and stripes up to one of the places in the ranking."""
     most = min(problem.offerings.max_functions, MOST_FUNCTIONS)
-    ends = np.unique(np.linspace(1, places - 1, ENDS).round().astype(int)).tolist()
+    ends = np.unique(np.linspace(1, len(places) - 1, ENDS).round().astype(int)).tolist()
     splits = [
         split for found in ranges.splits(ends, most, DOUBLINGS).values() for split in found.values()
     ]
     cells = sum(split.functions for split in splits) * len(problem.architecture.layers)
-    return tuple(
+    gathered = (
         Shape(split=split, scale=scale)
         for scale, most_cells in enumerate(MOST_CELLS)
         for split in _thinned(splits, most_cells / max(cells, 1))
     )
+    return (*gathered, *_striped(problem, ends, places, most))
+
+
+def _striped(
+    problem: Problem, ends: Sequence[int], places: NDArray[np.intp], most: int
+) -> Iterator[Shape]:
+    """Every number of stripes that holds the experts, in every size."""
+    offerings, expert_bytes = problem.offerings, problem.architecture.expert_bytes
+    room = offerings.function_memory.largest_bytes - offerings.memory.function_working_bytes
+    for end in [ends[-back] for back in STRIPED_ENDS if back <= len(ends)]:
+        for stripes in STRIPES:
+            each = -(-int(places[end]) // stripes)
+            if stripes <= min(most, places[end]) and each * expert_bytes <= room:
+                for scale in range(len(SCALES)):
+                    yield Shape(split=Split(edges=(0, end)), scale=scale, stripes=stripes)
 
 
 def _thinned(splits: list[Split], share: float) -> list[Split]:
@@ -59,6 +78,11 @@ def _thinned(splits: list[Split], share: float) -> list[Split]:
 ENDS = 12
 MOST_FUNCTIONS = 64
 DOUBLINGS = (1, 2, 4, 8)
-SCALES = (1.0, 2.0)
-MOST_CELLS = (24_000, 8_000)
+STRIPES = (4, 8, 16, 32, 64)
+STRIPED_ENDS = (1, 2, 4, 8)
+"""Counted from the last end: nearly all experts are remote in the best of these plans."""
+SCALES = (1.0, 2.0, math.inf)
+"""Multiples of what the experts need; the last is the largest size: cores come with memory, and
+while their work gains from them it costs the same in a larger size for a shorter time."""
+MOST_CELLS = (16_000, 6_000, 4_000)
 """Of arrays [candidates, functions, layers] at most, for each scale: larger ones seldom pay."""

@@ -37,7 +37,7 @@ class MainMemory:
         rows = self.tokens * shape.hidden_size * 2
         least = other_weights + self.offerings.memory.main_working_bytes + rows
         needed = least + local_experts * float(shape.expert_bytes)
-        floor = self.offerings.function_memory.most_bytes if self.largest_function_floor else 0
+        floor = self.offerings.function_memory.largest_bytes if self.largest_function_floor else 0
         return np.asarray(np.maximum(needed, float(floor)))
 
     def fits(self, local_experts: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -102,7 +102,7 @@ class Machine:
         confidence: float,
     ) -> Self:
         """With the experts' times at the cores that they have."""
-        cores = float(offerings.function_cores(offerings.function_memory.most_bytes))
+        cores = float(offerings.function_cores(offerings.function_memory.largest_bytes))
         return cls(
             architecture=architecture,
             profile=profile,
@@ -118,7 +118,7 @@ class Machine:
 
     @property
     def function_cores(self) -> float:
-        return float(self.offerings.function_cores(self.offerings.function_memory.most_bytes))
+        return float(self.offerings.function_cores(self.offerings.function_memory.largest_bytes))
 
     @property
     def travel_seconds(self) -> float:
