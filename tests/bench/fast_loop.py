@@ -233,9 +233,8 @@ class Replay:
         touched = len(np.unique(asked.cell[missing]))
         lost = touched * TIMES.touch_seconds + missing.sum() * TIMES.row_seconds
         self._bill(now, ready, asleep, woken | used, used, begun, last)
-        second = self.worth.of_second(
-            ttft_seconds=ready + asked.expected[0].tokens * TIMES.token_seconds,
-            tpot_seconds=TIMES.step_seconds,
+        second = self.worth.before_first_token(
+            ready + asked.expected[0].tokens * TIMES.token_seconds
         )
         self.lost, self.priced = self.lost + lost, self.priced + lost * second
         self.woken, self.hit = self.woken + woken.sum(), self.hit + (woken & used).sum()

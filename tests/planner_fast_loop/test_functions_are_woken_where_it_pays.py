@@ -75,10 +75,31 @@ def test_dear_memory_is_not_woken_for_cheap_seconds():
 
 def test_slo_at_risk_makes_seconds_dearer():
     value = Worth(function_gib_second=1.0, main_second=1.0, slo=Slo(ttft_seconds=10.0))
-    relaxed = value.of_second(ttft_seconds=1.0, tpot_seconds=0.0)
+    relaxed = value.before_first_token(1.0)
     assert relaxed == pytest.approx(11.0)
-    assert value.of_second(ttft_seconds=7.5, tpot_seconds=0.0) > relaxed
-    assert value.of_second(ttft_seconds=99.0, tpot_seconds=0.0) == pytest.approx(111.0)
+    assert value.before_first_token(7.5) > relaxed
+    assert value.before_first_token(99.0) == pytest.approx(111.0)
+    assert value.in_answer(99.0) == pytest.approx(11.0)
+
+
+@pytest.mark.parametrize("price", [20.0, 40.0])
+def test_only_a_first_token_at_risk_makes_replicas_of_a_burst_worth_more(price):
+    even = np.full((LAYERS, EXPERTS), 1 / EXPERTS)
+
+    def replicas(slo):
+        (wake,) = chosen(
+            made=plan(function("f0", range(8))),
+            stands=standing((0,), main_ready_seconds=10.0),
+            times=PassTimes(remote_row_seconds=0.5, touch_seconds=100.0),
+            value=worth(function_gib_second=price, slo=slo),
+            spread=even,
+            prompt=400,
+        ).wakes
+        return wake.replicas
+
+    relaxed = replicas(Slo(ttft_seconds=1e3, tpot_seconds=1e3))
+    assert replicas(Slo(ttft_seconds=1e3, tpot_seconds=1e-9)) == relaxed
+    assert replicas(Slo(ttft_seconds=1.0, tpot_seconds=1e3)) > relaxed
 
 
 def test_function_that_others_use_is_cheaper_to_wake():

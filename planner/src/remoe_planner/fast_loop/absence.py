@@ -19,8 +19,24 @@ _TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lost:
+    """Seconds lost by one request, [functions]: before its first token, and after it."""
+
+    prompt: NDArray[np.float64]
+    answer: NDArray[np.float64]
+
+    def beyond(self, other: Lost) -> Lost:
+        """What is lost here and not there."""
+        return Lost(prompt=self.prompt - other.prompt, answer=self.answer - other.answer)
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        return self.prompt + self.answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Absence:
-    """Seconds lost by one request, [functions], by when each function comes.
+    """What one request loses, by when each function comes.
 
     Time counts from the request's first pass. A prompt's rows are taken as even over its prefill
     from the function's first layer on, an answer's as even over its steps.
@@ -30,20 +46,17 @@ class Absence:
     demand: FunctionDemand
     times: PassTimes
 
-    def until(self, ready_seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def until(self, ready_seconds: NDArray[np.float64]) -> Lost:
         """If each is ready at this moment whatever happens."""
-        return self._in_prompt(ready_seconds) + self._in_answer(ready_seconds)
+        return Lost(prompt=self._in_prompt(ready_seconds), answer=self._in_answer(ready_seconds))
 
-    def until_called(self, start_seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def until_called(self, start_seconds: NDArray[np.float64]) -> Lost:
         """If each begins to start when the main model first calls it."""
         in_prompt = -np.expm1(-self.demand.prompt_rows)
         come = self._first_use + start_seconds
         after_prompt = in_prompt * self._in_answer(come)
-        return (
-            self._in_prompt(come)
-            + after_prompt
-            + (1 - in_prompt) * self._called_in_answer(start_seconds)
-        )
+        first_in_answer = (1 - in_prompt) * self._called_in_answer(start_seconds)
+        return Lost(prompt=self._in_prompt(come), answer=after_prompt + first_in_answer)
 
     @property
     def _prefill_seconds(self) -> float:

@@ -132,16 +132,16 @@ class Worth:
             slo=slo,
         )
 
-    def of_second(self, *, ttft_seconds: float, tpot_seconds: float) -> float:
-        """A second saved of a request that is expected to take so long, per token and to the first.
+    def before_first_token(self, ttft_seconds: float) -> float:
+        """A second saved of a request whose first token is expected after so long."""
+        return self._of_second(ttft_seconds, self.slo.ttft_seconds if self.slo else None)
 
-        Rises from where half of what is promised is used up to where all of it is.
-        """
-        used = 0.0
-        if self.slo is not None:
-            used = max(
-                ttft_seconds / (self.slo.ttft_seconds or math.inf),
-                tpot_seconds / (self.slo.tpot_seconds or math.inf),
-            )
+    def in_answer(self, tpot_seconds: float) -> float:
+        """The same of one whose further tokens are expected to take so long each."""
+        return self._of_second(tpot_seconds, self.slo.tpot_seconds if self.slo else None)
+
+    def _of_second(self, expected_seconds: float, promised_seconds: float | None) -> float:
+        """Rises from where half of what is promised is used up to where all of it is."""
+        used = expected_seconds / promised_seconds if promised_seconds else 0.0
         risk = min(max(2 * used - 1, 0.0), 1.0)
         return self.main_second * (1 + self.waiting * (1 + self.pressure * risk))

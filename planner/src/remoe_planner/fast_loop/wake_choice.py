@@ -115,25 +115,24 @@ def choose_wakes(
         raise ValueError(f"standing must have {len(table)} functions, got {len(standing.replicas)}")
     demand = function_demand(table, prompt, answer)
     ready = standing.main_ready_seconds
-    second = worth.of_second(
-        ttft_seconds=ready + prompt.tokens * times.token_seconds, tpot_seconds=times.step_seconds
-    )
+    first_second = worth.before_first_token(ready + prompt.tokens * times.token_seconds)
+    answer_second = worth.in_answer(times.step_seconds)
     after = np.maximum(ready - standing.start_seconds * _START_SPREAD, 0.0)
     late = np.maximum(after + standing.start_seconds - ready, 0.0)
     absence = Absence(table=table, demand=demand, times=times)
-    saved = absence.until_called(standing.start_seconds) - absence.until(late)
-    benefit = saved * second
+    saved = absence.until_called(standing.start_seconds).beyond(absence.until(late))
+    benefit = saved.prompt * first_second + saved.answer * answer_second
     cost = _cost(table, standing, worth, demand.probability, early=ready - after)
     woken = standing.asleep & (benefit > cost)
     replicas = burst_replicas(
-        table, demand, times, standing, late_seconds=late, second_price=second, worth=worth
+        table, demand, times, standing, late_seconds=late, second_price=first_second, worth=worth
     )
     there = woken | ~standing.asleep
     return WakeChoice(
         names=table.names,
         chosen=woken | (there & (replicas > np.maximum(standing.replicas, 1))),
         probability=demand.probability,
-        saved_seconds=saved,
+        saved_seconds=saved.seconds,
         benefit=benefit,
         cost=cost,
         replicas=np.maximum(replicas, standing.replicas),
