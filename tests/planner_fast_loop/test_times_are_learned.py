@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planner_fast_loop.loop_world import architecture
+from planner_fast_loop.loop_world import architecture, function, plan
 
 from remoe_planner.fast_loop.learned_times import Finished, LearnedTimes
 from remoe_planner.fast_loop.situation import PassTimes
@@ -10,6 +10,7 @@ from remoe_planner.fast_loop.use_rates import UseRates
 from remoe_planner.hardware.curve import Curve
 from remoe_planner.hardware.expert_time import ExpertTime
 from remoe_planner.hardware.profile import CallTime, HardwareProfile, StartTime
+from remoe_planner.resident import plan_resident
 
 
 def finished(prompt, answer, seconds, **changes):
@@ -55,7 +56,7 @@ def test_profile_gives_the_times_without_learning():
         main_start=StartTime(seconds=1.0, bytes_per_second=1 << 20),
         function_start=StartTime(seconds=1.0, bytes_per_second=1e9),
     )
-    times = PassTimes.of(profile, architecture())
+    times = PassTimes.of(profile, plan_resident(architecture()))
     assert times.touch_seconds == pytest.approx(1.0)
     assert times.row_seconds == pytest.approx(0.006)
     assert times.step_seconds == pytest.approx(2 * (0.1 + 2 * 0.01) + 0.5)
@@ -75,3 +76,31 @@ def test_clock_that_steps_back_is_borne():
     rates = UseRates.none(1, at=100.0).after(np.array([True]), at=50.0)
     assert rates.at == 100.0
     assert rates.uses[0] == 1.0
+
+
+def test_rows_of_a_prompt_share_their_experts_weights_and_functions_their_cores():
+    expert = ExpertTime(
+        cores=(1.0, 4.0),
+        curves=(
+            Curve(rows=(1.0, 1000.0), seconds=(0.01, 0.01)),
+            Curve(rows=(1.0, 1000.0), seconds=(0.0025, 0.0025)),
+        ),
+    )
+    profile = HardwareProfile(
+        name="stated",
+        source="a test",
+        measured=False,
+        module=Curve.nothing(),
+        step=Curve.nothing(),
+        local_expert=expert,
+        remote_expert=expert,
+        call=CallTime(mean_seconds=0.0, bytes_per_second=1e15),
+        main_start=StartTime(seconds=1.0, bytes_per_second=1e9),
+        function_start=StartTime(seconds=1.0, bytes_per_second=1e9),
+    )
+    remote = plan(function("f0", range(8), cores=4.0))
+    times = PassTimes.of(profile, remote)
+    rows = profile.prefill_chunk * remote.architecture.top_k / remote.architecture.experts_per_layer
+    assert times.local_row_seconds == pytest.approx(0.01 / rows)
+    assert times.remote_row_seconds == pytest.approx(0.0025 / rows)
+    assert times.row_seconds == pytest.approx(0.01)

@@ -115,8 +115,8 @@ def test_forecasts_wake_functions_while_the_main_model_starts():
 
 def test_forecasts_change_when_functions_wake_and_nothing_that_is_computed():
     requests = [request(f"{i}", 15.0 * i, forecast=True, seed=i, steps=30) for i in range(6)]
-    plain = simulate(contender(remote=6), requests)
-    told = simulate(contender(remote=6, **FORECAST), requests)
+    plain = simulate(contender(remote=6, main_keep_alive_seconds=5.0), requests)
+    told = simulate(contender(remote=6, main_keep_alive_seconds=5.0, **FORECAST), requests)
     assert told.early_starts
     for one, other in zip(plain.served, told.served, strict=True):
         assert (one.name, one.prompt_tokens, one.output_tokens) == (

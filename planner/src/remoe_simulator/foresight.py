@@ -39,7 +39,7 @@ class Foresight:
         self._fleet, self._agenda = fleet, agenda
         self._table = FunctionTable.of(contender.plan)
         self._number_of = {name: number for number, name in enumerate(self._table.names)}
-        self._times = PassTimes.of(contender.profile, architecture)
+        self._times = PassTimes.of(contender.profile, contender.plan)
         self._worth = Worth.of(contender.plan, contender.prices, slo=contender.slo)
         self._after_prefill = after_prefill or AfterPrefill(
             strengths=np.full(len(architecture.layers), _UNFITTED_STRENGTH)

@@ -68,7 +68,7 @@ class WakeEconomy:
         if self.profile is None:
             read = self.plan.architecture.expert_bytes / _STATED_MAIN_START.bytes_per_second
             return PassTimes(touch_seconds=max(PassTimes().touch_seconds, read))
-        return PassTimes.of(self.profile, self.plan.architecture)
+        return PassTimes.of(self.profile, self.plan)
 
     @property
     def starts(self) -> dict[str, float]:

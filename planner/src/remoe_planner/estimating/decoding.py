@@ -16,6 +16,10 @@ from remoe_planner.latency.together import in_line, together
 
 BETWEEN_PASSES, FRONT_DOOR = "between passes", "front door"
 CONTEXT = "context"
+CALLS, WAITING = "calls", "waiting for functions"
+MODEL_ERROR = 0.03
+"""How much too low the mean step's seconds in functions may be: found against simulated requests,
+whose picks are less independent than the model's."""
 _BESIDE_PASSES = {BETWEEN_PASSES, FRONT_DOOR}
 
 
@@ -120,8 +124,8 @@ def _whole_step(
         CONTEXT: layers * rows * context_tokens * profile.context_seconds,
         "GPU hand-over": 2 * layers * float(profile.handover.at(rows)),
         "local experts": float(experts.local.sum()),
-        "calls": float(experts.wire.sum()),
-        "waiting for functions": float(experts.waiting.sum()),
+        CALLS: float(experts.wire.sum()),
+        WAITING: float(experts.waiting.sum()),
         BETWEEN_PASSES: float(profile.step.at(rows)),
     }
     return Step(terms=terms, busy_seconds=work.sum(axis=0), calls=called.sum(axis=0))

@@ -13,7 +13,15 @@ from remoe_planner.demand.slo import Slo
 from remoe_planner.demand.workload import Workload
 from remoe_planner.estimate import Estimate, LatencyEstimate
 from remoe_planner.estimating.costing import Sleep, Use, awake_cost, busy_cost, sleep_of
-from remoe_planner.estimating.decoding import CONTEXT, Step, mean_step, row_bytes_of
+from remoe_planner.estimating.decoding import (
+    CALLS,
+    CONTEXT,
+    MODEL_ERROR,
+    WAITING,
+    Step,
+    mean_step,
+    row_bytes_of,
+)
 from remoe_planner.estimating.demanded import Picks, picks_of, sampled, touch_probability
 from remoe_planner.estimating.given import Given
 from remoe_planner.estimating.placed import Bools, Floats, Placed
@@ -170,14 +178,15 @@ class _World:
         """TPOT at the percentile: the longest request, its routing and its calls' luck.
 
         Routing spreads from request to request, calls from one to the next; the two are
-        independent, so their parts beyond the mean add up as squares.
+        independent, so their parts beyond the mean add up as squares. The mean itself may be off.
         """
         work = self.workload
         context = work.max_prompt_tokens + work.max_output_tokens / 2
         seconds = typical.seconds + self._context_seconds(context) - typical.terms[CONTEXT]
         calls = float(typical.calls.sum())
         luck = self._call_spread(calls * work.output_tokens) / work.output_tokens
-        return seconds + math.hypot(luck, self._routing_spread())
+        off = MODEL_ERROR * (typical.terms[CALLS] + typical.terms[WAITING])
+        return seconds + off + math.hypot(luck, self._routing_spread())
 
     def _context_seconds(self, tokens: float) -> float:
         """What a step's attention to so many tokens takes: all that differs between requests."""

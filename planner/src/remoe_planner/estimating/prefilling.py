@@ -9,7 +9,9 @@ import numpy as np
 
 from remoe_planner.estimating.decoding import (
     BETWEEN_PASSES,
+    CALLS,
     FRONT_DOOR,
+    WAITING,
     Step,
     remote_seconds,
     row_bytes_of,
@@ -95,8 +97,8 @@ def prefill(
         "attention and gates": modules - layers * context - passes,
         "context": layers * context,
         "local experts": chunks * float(local.sum()),
-        "calls": chunks * float(wire.sum()),
-        "waiting for functions": chunks * float(waiting.sum()),
+        CALLS: chunks * float(wire.sum()),
+        WAITING: chunks * float(waiting.sum()),
         BETWEEN_PASSES: passes,
         FRONT_DOOR: profile.request_seconds,
     }

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remoe_planner.billing import Billing
+from remoe_planner.estimating.decoding import MODEL_ERROR
 from remoe_planner.exact.multiple_choice import Bounded, exact_picks
 from remoe_planner.planning.layer_options import Amount, LayerOptions
 from remoe_planner.planning.layered import ledger_of
@@ -99,13 +100,21 @@ def _bounds(problem: Problem, ledger: Ledger, local: int) -> tuple[Bounded, ...]
     if slo.ttft_seconds is not None:
         bounds.append(_bound(Amount.LONG_PREFILL, slo.ttft_seconds - ledger.long_first_seconds))
     if slo.tpot_seconds is not None:
-        bounds.append(_bound(Amount.DECODE, slo.tpot_seconds - ledger.long_step_seconds))
+        bounds.append(_of_step(slo.tpot_seconds - ledger.long_step_seconds))
     return tuple(bounds)
 
 
 def _bound(amount: Amount, most: float) -> Bounded:
     weights = np.zeros(len(Amount))
     weights[amount] = 1.0
+    return Bounded(weights=weights, most=most)
+
+
+def _of_step(most: float) -> Bounded:
+    """Seconds of the experts in a step, as late as they may be."""
+    weights = np.zeros(len(Amount))
+    weights[Amount.DECODE] = 1.0
+    weights[Amount.FUNCTION_STEP] = MODEL_ERROR
     return Bounded(weights=weights, most=most)
 
 

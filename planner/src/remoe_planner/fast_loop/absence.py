@@ -73,7 +73,8 @@ class Absence:
         length = np.maximum(self._prefill_seconds - first, _TINY)
         part = np.clip((ready_seconds - first) / length, 0.0, 1.0)
         demand = self.demand
-        return part * self._seconds(demand.prompt_touches, demand.prompt_rows)
+        touches = demand.prompt_touches * self.times.touch_seconds
+        return part * (touches + demand.prompt_rows * self.times.prompt_row_seconds)
 
     def _in_answer(self, ready_seconds: NDArray[np.float64]) -> NDArray[np.float64]:
         steps = (ready_seconds - self._prefill_seconds) / self.times.step_seconds
@@ -89,9 +90,5 @@ class Absence:
     def _rows_of_answer(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rows at experts of which none is read yet: so many different ones are touched."""
         experts = self.table.experts.astype(np.float64)
-        return self._seconds(experts * -np.expm1(-rows / experts), rows)
-
-    def _seconds(
-        self, touches: NDArray[np.float64], rows: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+        touches = experts * -np.expm1(-rows / experts)
         return touches * self.times.touch_seconds + rows * self.times.row_seconds

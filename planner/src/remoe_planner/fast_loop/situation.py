@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from remoe_planner.architecture import Architecture
 from remoe_planner.demand.slo import Slo
 from remoe_planner.hardware.profile import HardwareProfile
 from remoe_planner.memory import GIB
@@ -26,15 +25,17 @@ class PassTimes:
         step_seconds: for one token of the answer.
         touch_seconds: what the main model takes more to use an expert of a sleeping function for
             the first time: its weights come from the checkpoint.
-        row_seconds: what it takes more for a row of such an expert than the function would.
-        remote_row_seconds: a row at an expert of a function, transport included.
-        local_row_seconds: a row at a local expert.
+        row_seconds: what it takes more for an answer's row at such an expert than a function.
+        prompt_row_seconds: the same of a prompt's row, which shares the weights with others.
+        remote_row_seconds: a prompt's row at an expert of a function, transport included.
+        local_row_seconds: a prompt's row at a local expert.
     """
 
     token_seconds: float = 0.005
     step_seconds: float = 0.05
     touch_seconds: float = 0.01
     row_seconds: float = 0.0005
+    prompt_row_seconds: float = 0.0005
     remote_row_seconds: float = 0.001
     local_row_seconds: float = 0.001
 
@@ -47,22 +48,44 @@ class PassTimes:
             raise ValueError("times: step_seconds must be > 0, got 0")
 
     @classmethod
-    def of(cls, profile: HardwareProfile, architecture: Architecture) -> Self:
-        """From a measured profile; weights come in as they do at the main model's start."""
+    def of(cls, profile: HardwareProfile, plan: Plan) -> Self:
+        """From a measured profile; weights come in as they do at the main model's start.
+
+        Rows of a prompt are taken as they come in a full chunk: evenly over the experts. Functions
+        of a layer work beside each other, and beside the main model.
+        """
+        architecture, chunk = plan.architecture, profile.prefill_chunk
         layers, top_k = len(architecture.layers), architecture.top_k
-        chunk = profile.prefill_chunk
-        local = float(profile.local_expert.seconds(1.0, profile.main_cores))
-        remote = float(profile.remote_expert.seconds(1.0, 1.0))
+        rows = np.array([1.0, max(chunk * top_k / architecture.experts_per_layer, 1.0)])
+        local = profile.local_expert.seconds(rows, profile.main_cores)
         travel = 4 * architecture.hidden_size / profile.call.bytes_per_second
+        remote = profile.remote_expert.seconds(rows, _cores_of(plan)) + travel * rows
+        remote_picks = top_k * plan.remote_share / max(_functions_of_a_layer(plan), 1.0)
+        local_picks = top_k * (1 - plan.remote_share)
+        one, many = np.maximum(local_picks * local / rows, remote_picks * remote / rows).tolist()
+        call = profile.call.mean_seconds if plan.functions else 0.0
         return cls(
-            token_seconds=layers * float(profile.module.at(chunk)) / chunk + layers * top_k * local,
-            step_seconds=layers * (float(profile.module.at(1.0)) + top_k * local)
+            token_seconds=layers * (float(profile.module.at(chunk)) / chunk + many),
+            step_seconds=layers * (float(profile.module.at(1.0)) + call + one)
             + float(profile.step.at(1.0)),
             touch_seconds=architecture.expert_bytes / profile.main_start.bytes_per_second,
-            row_seconds=max(local - profile.call.main_seconds, 0.0),
-            remote_row_seconds=remote + travel,
-            local_row_seconds=local,
+            row_seconds=max(float(local[0]) - profile.call.main_seconds, 0.0),
+            prompt_row_seconds=float(local[1] / rows[1]),
+            remote_row_seconds=float(remote[1] / rows[1]),
+            local_row_seconds=float(local[1] / rows[1]),
         )
+
+
+def _cores_of(plan: Plan) -> float:
+    """Of a function of mean size; a GiB's where the plan does not say."""
+    cores = [f.cores or f.memory_bytes / GIB for f in plan.functions]
+    return sum(cores) / len(cores) if cores else 1.0
+
+
+def _functions_of_a_layer(plan: Plan) -> float:
+    """Functions that serve experts of a layer, a mean."""
+    served = sum(len({expert.layer for expert in f.experts}) for f in plan.functions)
+    return served / len(plan.architecture.layers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -59,7 +59,7 @@ class Gathered:
             homes,
             memory_bytes=np.repeat(self.sizes[own], shape.stripes),
             min_replicas=np.repeat(self.kept[own], shape.stripes),
-            max_replicas=problem.offerings.max_replicas,
+            max_replicas=1 if striped else problem.offerings.max_replicas,
         )
         if placed is None:
             return None
@@ -78,9 +78,14 @@ class Gathered:
         order = problem.order
         homes = np.zeros(order.shape, np.intp)
         remote = np.take_along_axis(self.ranks, order, axis=1) < end
-        # The neighbors in use of one layer are on different functions, and the next layer goes on.
-        dealt = np.zeros(order.shape, np.intp)
-        dealt[remote] = 1 + np.arange(remote.sum()) % stripes
+        turn = np.cumsum(remote, axis=1) - 1
+        rounds, place = np.divmod(turn, stripes)
+        # To and fro, or one function would have the most used expert of every round; and what is
+        # left of a layer's last round begins where the layer before ended.
+        whole, rest = np.divmod(remote.sum(axis=1), stripes)
+        begin = np.cumsum(rest) - rest + np.where(whole % 2, rest, 0)
+        place = np.where(rounds % 2, stripes - 1 - place, place) + begin[:, None]
+        dealt = np.where(remote, 1 + place % stripes, 0)
         np.put_along_axis(homes, order, dealt, axis=1)
         return homes
 

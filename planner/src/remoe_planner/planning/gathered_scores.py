@@ -75,7 +75,9 @@ class GatheredScores:
         self.cores = problem.offerings.function_cores(self.sizes)
         self.below, self.above, self.share = self._neighbors()
         self.touched = self._touched(ranges)
-        self.replicas = float(problem.offerings.max_replicas)
+        # Stripes spread a prompt by themselves, and a call that is split costs the main model.
+        most = float(problem.offerings.max_replicas)
+        self.replicas = np.where(self.alike > 1, 1.0, most)[:, None]
         self.ledger = Ledger(problem)
         self.longest = self._prompt(prefixes.longest)
         self.called = self._called()
@@ -161,6 +163,8 @@ class GatheredScores:
         totals = np.zeros((len(Amount), len(self.shapes)))
         totals[Amount.PREFILL] = chunks * self._prompt_seconds(typical)
         totals[Amount.DECODE] = step
+        local = self._until(self.prefixes.local_step(work.concurrency)).sum(axis=1)
+        totals[Amount.FUNCTION_STEP] = step - local
         remote = self.prefixes.counts.sum(axis=0)[self.last]
         totals[Amount.LOCAL_EXPERTS] = self.problem.architecture.expert_count - remote
         totals[Amount.FUNCTIONS] = self._sum(np.ones(len(self.starts)))

@@ -35,6 +35,8 @@ class Amount(IntEnum):
     """Seconds of the experts in a typical prompt's prefill."""
     DECODE = auto()
     """Seconds of the experts in one decode step."""
+    FUNCTION_STEP = auto()
+    """What of it functions take: calls, and waiting for them."""
     FUNCTION_COST = auto()
     """Functions and calls of a typical request, in the price list's currency, where the request
     takes as long as one with every expert local."""
@@ -161,6 +163,7 @@ class _Table:
         columns = {
             Amount.PREFILL: typical[..., None],
             Amount.DECODE: _wide(decode),
+            Amount.FUNCTION_STEP: _wide(decode - self._local_step()),
             Amount.FUNCTION_COST: cost,
             Amount.HELD_COST: (longer - cost) / ((LONGER_SPAN - 1) * span),
             Amount.LOCAL_EXPERTS: _wide(self._at_cut(stays)),
@@ -208,6 +211,10 @@ class _Table:
             (1 - share) * one + share * other for one, other in zip(few, more, strict=True)
         )
         return seconds, busy, calls
+
+    def _local_step(self) -> Floats:
+        """Seconds of the experts that stay in a decode step, [layers, pairs]."""
+        return self._at_cut(self.prefixes.local_step(self.problem.workload.concurrency))
 
     def _step(self, sums: StepSums) -> tuple[Floats, Floats, Floats]:
         profile, prefixes = self.profile, self.prefixes

@@ -11,6 +11,7 @@ import numpy as np
 
 from remoe_planner.billing import Billing
 from remoe_planner.estimating.awake import asleep_share, awake_per_request
+from remoe_planner.estimating.decoding import MODEL_ERROR
 from remoe_planner.estimating.placed import Floats
 from remoe_planner.latency.prefill import pass_seconds
 from remoe_planner.memory import GIB
@@ -171,7 +172,8 @@ class Ledger:
         tokens = self.problem.workload.output_tokens
         luck = self.luck_seconds * np.sqrt(np.maximum(totals[Amount.STEP_CALLS], 0) / tokens)
         spread = self.quantile * ALIKE * totals[Amount.SPREAD]
-        return np.asarray(self.long_step_seconds + totals[Amount.DECODE] + np.hypot(luck, spread))
+        mean = totals[Amount.DECODE] + MODEL_ERROR * totals[Amount.FUNCTION_STEP]
+        return np.asarray(self.long_step_seconds + mean + np.hypot(luck, spread))
 
 
 def longest_function_start(problem: Problem) -> float:

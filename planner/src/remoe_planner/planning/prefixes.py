@@ -122,6 +122,11 @@ class Prefixes:
             steps=tuple(map(reader.step, given.steps)),
         )
 
+    def local_step(self, concurrency: float) -> Floats:
+        """[layers, cuts], seconds of the experts that stay in the mean decode step."""
+        few, more = self.steps[0], self.steps[-1]
+        return few.local + (concurrency - few.rows) * (more.local - few.local)
+
     def touched(self) -> Floats:
         """[layers, cuts], probability that a typical request needs any of them."""
         return touched_from(self.counted, self.rates, self.kept_share, self.missing_share)

@@ -81,8 +81,9 @@ DOUBLINGS = (1, 2, 4, 8)
 STRIPES = (4, 8, 16, 32, 64)
 STRIPED_ENDS = (1, 2, 4, 8)
 """Counted from the last end: nearly all experts are remote in the best of these plans."""
-SCALES = (1.0, 2.0, math.inf)
-"""Multiples of what the experts need; the last is the largest size: cores come with memory, and
+SCALES = (1.0, 2.0, math.inf, 4.0)
+"""Multiples of what the experts need; infinity is the largest size: cores come with memory, and
 while their work gains from them it costs the same in a larger size for a shorter time."""
 MOST_CELLS = (16_000, 6_000, 4_000)
-"""Of arrays [candidates, functions, layers] at most, for each scale: larger ones seldom pay."""
+"""Of arrays [candidates, functions, layers] at most, for each of the first scales: larger ones
+seldom pay. Stripes, which are one row each, are looked at in all of them."""
