@@ -6,9 +6,10 @@ CACHE ?= .cache
 DEMO_MODEL ?= $(CACHE)/demo-model
 PYTEST_ARGS ?=
 DATA ?= data
+EVAL_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services images images-load e2e e2e-chaos chart bench bench-data fmt lint types arch presubmit clean
+.PHONY: help install demo test test-services images images-load e2e e2e-chaos chart bench bench-data eval eval-page fmt lint types arch presubmit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +39,7 @@ $(CACHE)/bin/helm: charts/bring_helm.py $(VENV)/.installed
 	$(BIN)/python charts/bring_helm.py $(CACHE)/bin
 
 test: install $(CACHE)/bin/helm ## Run the tests (under three minutes)
-	$(BIN)/pytest -m 'not slow' -n 2 $(PYTEST_ARGS)
+	$(BIN)/pytest -m 'not slow' -n 3 $(PYTEST_ARGS)
 
 test-services: install ## Run whole services as processes, kill their parts, run the demo on a tiny model
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
@@ -74,6 +75,12 @@ bench-data: install $(DEMO_MODEL)/config.json ## The same on real data: make ben
 	  --served $(CACHE)/routing.npz
 	$(BIN)/python tests/bench/search.py --model $(DEMO_MODEL) --served $(CACHE)/routing.npz
 	$(BIN)/python tests/bench/quantized.py quality --model $(DEMO_MODEL) --texts $(DATA)/prompts.jsonl
+
+eval: install $(DEMO_MODEL)/config.json ## Every table, picture and the page of the evaluation: make eval DATA=DIR
+	$(BIN)/python tests/evaluation/eval.py --data $(DATA) --model $(DEMO_MODEL) --cache $(CACHE)/evaluation $(EVAL_ARGS)
+
+eval-page: install ## The evaluation's page and pictures again, from its tables
+	$(BIN)/python tests/evaluation/page.py
 
 fmt: install ## Format the code
 	$(BIN)/ruff format .

@@ -18,6 +18,15 @@ def ours(setting: Setting) -> Contender:
     return planned(setting, ContenderName.OURS, Method.MARGINAL)
 
 
+def ours_without_gpu(setting: Setting) -> Contender:
+    """The same with a main model on CPUs, where the others rent a GPU."""
+    note = "The main model is on CPUs, too."
+    return planned(setting, NO_GPU, Method.MARGINAL, gpu=False, notes=(note,))
+
+
+NO_GPU = f"{ContenderName.OURS}, no GPU"
+
+
 def printed(setting: Setting) -> Contender:
     """Remoe as printed: the paper's five steps, functions started as a request comes."""
     return planned(setting, ContenderName.PRINTED, Method.PRINTED)
@@ -31,6 +40,7 @@ def planned(
     offerings: Offerings | None = None,
     preallocation: Preallocation | None = None,
     waking: Waking = Waking.FORECAST,
+    gpu: bool = True,
     notes: Iterable[str] = (),
 ) -> Contender:
     """What a method makes of the setting.
@@ -42,12 +52,14 @@ def planned(
         offerings: what can be rented, where it is less than the setting's.
         preallocation: MMP's answer for the printed method.
         waking: who wakes functions.
+        gpu: whether the main model has one, where the machine has.
         notes: what a reader must know.
 
     Raises:
         ValueError: nothing fits what is on offer.
     """
-    profile = setting.beside_functions
+    with_gpu = gpu and setting.machine.main_on_gpu
+    profile = setting.on_both if with_gpu else setting.on_cpu
     made = make_plan(
         setting.architecture,
         method=method,
@@ -55,7 +67,7 @@ def planned(
         workload=setting.workload,
         slo=setting.slo,
         profile=profile,
-        offerings=offerings or setting.rented(gpu=setting.machine.main_on_gpu),
+        offerings=offerings or setting.rented(gpu=with_gpu),
         preallocation=preallocation,
     )
     return contender(setting, name, made.plan, profile, waking=waking, slo=setting.slo, notes=notes)
