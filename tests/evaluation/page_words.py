@@ -23,12 +23,12 @@ CONTENDERS = """\
 | contender | where experts are |
 |---|---|
 | CPU | everything in CPU memory, computed there |
-| GPU | everything in GPU memory; *fused kernels*: one launch for a layer's experts, as today's servers |
+| GPU | everything in GPU memory; *fused kernels*: one launch for a layer's experts |
 | MIX | routed experts on the CPU, everything else on the GPU, all resident |
 | Fetch | the paper's ideal offloading: experts in CPU memory too, those needed already on the GPU |
 | Remoe as printed | the paper's five steps, formulas as printed |
 | **Remoe** | as `remoe plan` plans it, main model on the GPU; *no GPU*: main model on CPUs, too |
-| function per expert | every expert a function of its own, on demand, in the size that is cheapest |
+| function per expert | every expert a function of its own, on demand, in the cheapest size |
 | function per layer | one function for all experts of a layer, woken when it is called |
 | transformers alone | plain `generate` on the same CPU |
 | llama.cpp | all experts on the same CPU, the same weights converted |
