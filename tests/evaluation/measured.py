@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -65,6 +67,8 @@ def main() -> None:
         sys.exit(2)
     if options.quick:
         quicken(options)
+    # Told to end, it ends what it started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     began = time.monotonic()
     measure(options, lambda line: print(f"{time.monotonic() - began:6.0f} s  {line}", flush=True))
 
@@ -79,8 +83,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--prompts", type=int, default=50)
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--learn", type=int, default=60, help="prompts that plans are made from")
-    parser.add_argument("--few", type=int, default=20, help="prompts of slow contenders")
-    parser.add_argument("--fewest", type=int, default=4, help="prompts with a process per expert")
+    parser.add_argument("--few", type=int, default=10, help="prompts of slow contenders")
+    parser.add_argument("--fewest", type=int, default=2, help="prompts with a process per expert")
     parser.add_argument("--again", action="append", default=[], help="measure this one anew")
     parser.add_argument("--only", action="append", default=[], help="measure no other")
     parser.add_argument("--llama-server", help="llama.cpp's server, where it is not on the path")
@@ -161,6 +165,7 @@ def recorded(
     """The history of the learned prompts."""
     if not cache.recorded.exists():
         say(f"recording {len(texts.train)} prompts to learn from")
+        shutil.rmtree(cache.history, ignore_errors=True)  # of a run that broke off
         learned = [Prompt(kind="given", text=text) for text in texts.train]
         tokens = min(options.tokens, RECORDED_TOKENS)
         asyncio.run(record_prompts(source, learned, cache.history, tokens, 4))

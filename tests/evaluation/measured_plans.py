@@ -137,7 +137,7 @@ def served(ground: Ground, *, few: int, fewest: int) -> tuple[Served, ...]:
             plan=ground.resident,
             note="The main model has both cores, as there are no functions beside it.",
         ),
-        planned(ground, ContenderName.PRINTED, Method.PRINTED),
+        only(few, planned(ground, ContenderName.PRINTED, Method.PRINTED)),
         ours,
         *billed_awake,
         Served(
@@ -149,12 +149,7 @@ def served(ground: Ground, *, few: int, fewest: int) -> tuple[Served, ...]:
                 f"cold start, and a keep-alive of {PER_EXPERT_KEEP_ALIVE_SECONDS:.0f} s."
             ),
         ),
-        Served(
-            name=ContenderName.PER_LAYER,
-            plan=by_layer(ground),
-            prompts=few,
-            note=f"The first {few} prompts.",
-        ),
+        only(few, Served(name=ContenderName.PER_LAYER, plan=by_layer(ground))),
     )
 
 
@@ -172,8 +167,14 @@ def awake(ground: Ground, few: int) -> tuple[Served, ...]:
     found = planned(ground, OURS_AWAKE, Method.MARGINAL, Billing.AWAKE)
     if not found.plan.functions:
         return ()
-    note = f"Planned for bills of every second awake. The first {few} prompts. {found.note}"
-    return (replace(found, prompts=few, note=note.strip()),)
+    note = f"Planned for bills of every second awake. {found.note}".strip()
+    return (only(few, replace(found, note=note)),)
+
+
+def only(few: int, contender: Served) -> Served:
+    """The same, asked fewer prompts."""
+    note = f"The first {few} prompts. {contender.note}".strip()
+    return replace(contender, prompts=few, note=note)
 
 
 def by_layer(ground: Ground) -> Plan:
@@ -244,6 +245,7 @@ def _by_hand(
                 experts=experts,
                 memory_bytes=memory.of_function(architecture, len(experts)),
                 keep_alive_seconds=keep_alive_seconds,
+                cores=1.0,
             )
             for name, experts in groups.items()
         ),

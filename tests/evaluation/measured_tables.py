@@ -192,10 +192,14 @@ def same_answers(runs: Sequence[Run]) -> dict[str, str]:
     """How many of its answers are the first contender's, word for word."""
     texts = {one["request"]: one["text"] for one in runs[0]["requests"]} if runs else {}
     return {
-        run["name"]: f"{_alike(run, texts)} of {len(run['requests'])} answers are word for word "
-        f"those of {runs[0]['name']}."
+        run["name"]: _said_alike(_alike(run, texts), len(run["requests"]), runs[0]["name"])
         for run in runs[1:]
     }
+
+
+def _said_alike(alike: int, asked: int, whose: str) -> str:
+    why = "" if alike == asked else "; others differ where sums in another order round otherwise"
+    return f"{alike} of {asked} answers are word for word those of {whose}{why}."
 
 
 def _alike(run: Run, texts: Mapping[int, str]) -> int:

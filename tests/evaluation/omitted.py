@@ -33,6 +33,8 @@ LOADS = tuple(
 FAR = Network(bytes_per_second=1.25e9, round_trip_seconds=2e-4)
 REQUESTS = 40
 FOR_WORK = "Remoe, planned for work alone"
+MOST_FUNCTIONS = 2000
+"""Of a contender that is played here: each of them starts and stops for each request."""
 
 
 def point_of(load: Load) -> Point:
@@ -64,6 +66,8 @@ def _contenders(stage, setting, point):
 def _account(stage, setting, point, one, note, quick):
     if one is None:
         return None, note
+    if len(one.plan.functions) > MOST_FUNCTIONS:
+        return None, f"Not played: it has {len(one.plan.functions):,} functions."
     arrivals = arriving(6 if quick else REQUESTS, point, stage.seed)
     belief = "ours" if one.waking is Waking.FORECAST and one.plan.functions else None
     return account(stage, one, arrivals, point.network, belief, setting.slo), note

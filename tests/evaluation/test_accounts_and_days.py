@@ -19,6 +19,8 @@ from remoe_simulator.contender import ContenderName
 from remoe_simulator.contenders.planned import printed
 from remoe_simulator.contenders.resident import mixed
 
+pytestmark = pytest.mark.slow
+
 POINT = replace(omitted_point(LOADS[1]), prompt_tokens=20, output_tokens=12)
 
 

@@ -14,6 +14,8 @@ from remoe_planner.forecasting.divergences import layer_divergences
 from remoe_planner.forecasting.outlook import Basis, Outlook, distribution
 from remoe_planner.forecasting.shape import RoutingShape
 
+pytestmark = pytest.mark.slow
+
 TRACE = trace(96)
 SIDES = sides(TRACE, 0)
 

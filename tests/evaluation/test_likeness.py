@@ -5,6 +5,8 @@ from builders.recorded_traces import deepseek_folder, gptoss_folder
 from evaluation.likeness import main
 from evaluation.table import read_table
 
+pytestmark = pytest.mark.slow
+
 
 def test_recorded_drawn_and_resized_routing_stand_beside_each_other(tmp_path):
     deepseek_folder(tmp_path, prompts=4, tokens=1600)

@@ -9,6 +9,8 @@ from evaluation.limit_steps import Causes
 from remoe_planner.demand.slo import Slo
 from remoe_planner.planning.placing import place, resident_homes
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     "oracle's optimum",
     "grid of sizes",

@@ -6,6 +6,8 @@ from evaluation.page_invented import invented
 from evaluation.pictures.gallery import PICTURES, draw_pictures, drawn_from
 from evaluation.table import Table
 
+pytestmark = pytest.mark.slow
+
 MOST_BYTES = 150_000
 TREE = ROOT / "docs" / "evaluation"
 

@@ -14,6 +14,8 @@ from remoe_simulator.contender import ContenderName, Waking
 from remoe_simulator.contenders.planned import printed
 from remoe_simulator.contenders.resident import mixed
 
+pytestmark = pytest.mark.slow
+
 SHORT = Point(prompt_tokens=20, output_tokens=12)
 RARE = Load(name="rare", requests_per_second=1 / 400)
 

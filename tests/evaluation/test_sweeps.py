@@ -9,6 +9,8 @@ from evaluation.point import Load
 from evaluation.sweep import Task, options, stages, swept
 from evaluation.table import as_csv
 
+pytestmark = pytest.mark.slow
+
 
 def named(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["script", *words])

@@ -17,6 +17,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -35,6 +36,8 @@ from remoe_planner.prices import DEFAULT_PRICES
 from remoe_simulator.day import Day
 
 WITHIN = 0.15
+# More than these, and starts and calls are about processes, not about experts.
+MANY_FUNCTIONS = 64
 Row = dict[str, object]
 
 
@@ -48,12 +51,7 @@ def main() -> None:
     source = resolve(options.model)
     profile = HardwareProfile.from_json(profile_file(source).read_text("utf-8"))
     began = time.monotonic()
-    rows = [
-        row
-        for one in found[0]
-        if (run := cache.run(one.name)) is not None
-        for row in validated(one, run, profile, source.directory, cache)
-    ]
+    rows = list(validated(found[0], profile, source.directory, cache))
     write_table(
         options.out,
         "validation",
@@ -79,33 +77,38 @@ def parser() -> argparse.ArgumentParser:
 
 
 def validated(
-    one: Served, run: Mapping[str, Any], profile: HardwareProfile, model: Path, cache: Cache
+    found: Iterable[Served], profile: HardwareProfile, model: Path, cache: Cache
 ) -> Iterable[Row]:
-    """Rows of a contender."""
-    forecast = forecaster(model, cache.history, one.plan) if one.forecasts else None
-    day = simulated(contender_of(one, profile), run, read(cache.routing), forecast)
-    there, paper = measured_figures(one, run), simulated_figures(day)
-    for quantity, (unit, value) in there.items():
-        on_paper = paper[quantity]
-        ratio = on_paper / value if value else None
-        yield {
-            "contender": str(one.name),
-            "quantity": quantity,
-            "unit": unit,
-            "measured": value,
-            "simulated": on_paper,
-            "ratio": ratio,
-            "why": why(quantity, ratio),
-        }
+    """Rows of every contender that ran; the first is what the others are held against."""
+    routed, first = read(cache.routing), None
+    for one in found:
+        run = cache.run(one.name)
+        if run is None:
+            continue
+        forecast = forecaster(model, cache.history, one.plan) if one.forecasts else None
+        day = simulated(contender_of(one, profile), run, routed, forecast)
+        there, paper = measured_figures(one, run), simulated_figures(day)
+        first = first or (run, day)
+        if first[0] is not run:
+            there |= beside(f"{first[0]['name']}'s", measured_beside(run, first[0]))
+            paper |= dict(zip(list(there)[-2:], simulated_beside(day, first[1]), strict=True))
+        for quantity, (unit, value) in there.items():
+            ratio = paper[quantity] / value
+            yield {
+                "contender": str(one.name),
+                "quantity": quantity,
+                "unit": unit,
+                "measured": value,
+                "simulated": paper[quantity],
+                "ratio": ratio,
+                "why": why(one, run, quantity, ratio, profile.overlap),
+            }
 
 
 def measured_figures(one: Served, run: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
     requests = run["requests"]
     ttft = [each["ttft_seconds"] for each in requests]
-    tpot = [
-        (each["elapsed_seconds"] - each["ttft_seconds"]) / max(each["output_tokens"] - 1, 1)
-        for each in requests
-    ]
+    tpot = list(map(tpot_of, requests))
     awake = awake_usd(one, run, DEFAULT_PRICES) / len(requests)
     return {
         "busy cost of a request": ("USD", mean(each["account"]["cost"] for each in requests)),
@@ -128,11 +131,66 @@ def simulated_figures(day: Day) -> dict[str, float]:
     }
 
 
-def why(quantity: str, ratio: float | None) -> str:
+def beside(whose: str, figures: tuple[float, float]) -> dict[str, tuple[str, float]]:
+    """Shares of the first contender's cost and time, which a machine's mood changes less."""
+    busy, tpot = figures
+    return {
+        f"busy cost over {whose}, same prompts": ("x", busy),
+        f"TPOT over {whose}, same prompts": ("x", tpot),
+    }
+
+
+def measured_beside(run: Mapping[str, Any], first: Mapping[str, Any]) -> tuple[float, float]:
+    """Of all prompts that both were asked."""
+    mine, theirs = run["requests"], first["requests"][: len(run["requests"])]
+    busy = [sum(each["account"]["cost"] for each in side) for side in (mine, theirs)]
+    tpot = [float(np.median(list(map(tpot_of, side)))) for side in (mine, theirs)]
+    return busy[0] / busy[1], tpot[0] / tpot[1]
+
+
+def simulated_beside(day: Day, first: Day) -> tuple[float, float]:
+    mine, theirs = day.served, first.served[: len(day.served)]
+    busy = [sum(each.busy.cost for each in side) for side in (mine, theirs)]
+    tpot = [float(np.median([each.tpot_seconds for each in side])) for side in (mine, theirs)]
+    return busy[0] / busy[1], tpot[0] / tpot[1]
+
+
+def tpot_of(request: Mapping[str, Any]) -> float:
+    spent = request["elapsed_seconds"] - request["ttft_seconds"]
+    return float(spent) / max(request["output_tokens"] - 1, 1)
+
+
+def why(one: Served, run: Mapping[str, Any], quantity: str, ratio: float, overlap: float) -> str:
     """Why a ratio is off by more than is allowed; nothing where it is not."""
-    if ratio is None or abs(ratio - 1) <= WITHIN:
+    count, cores = len(one.plan.functions), psutil.cpu_count()
+    if abs(ratio - 1) <= WITHIN:
         return ""
-    return "Not explained."
+    if count > MANY_FUNCTIONS:
+        return (
+            f"{count} processes take turns on {cores} cores, in starting and in every call; on "
+            "paper each has its own."
+        )
+    if quantity == "TTFT, p95" and count:
+        return (
+            f"{count} functions that start together share {cores} cores with each other and with "
+            "the main model; on paper each starts as if alone."
+        )
+    both = 0 < one.plan.remote_share < 1
+    hidden = (
+        f" By the profile, local and remote work hide behind each other (overlap {overlap:.2f}); "
+        f"here both want the same memory and {cores} cores."
+    )
+    return drift(run) + (hidden if both else "")
+
+
+def drift(run: Mapping[str, Any]) -> str:
+    """What the run itself shows of the machine's speed."""
+    least, most = (1e3 * float(np.quantile(list(map(tpot_of, run["requests"])), q)) for q in (0, 1))
+    others = mean(sample["others_share"] for sample in run["timeline"])
+    return (
+        f"The machine's own speed moves: answers of this run took {least:.0f} to {most:.0f} ms a "
+        f"token, while others used {others:.1%} of the processor; the profile is of before it."
+    )
 
 
 if __name__ == "__main__":
