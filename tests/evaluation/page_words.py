@@ -76,7 +76,17 @@ NOT_SHOWN = """\
 - **The day is 57 minutes long.** The Azure trace is stretched to 24 hours: its bursts keep their
   ratio to its pauses, but a real day has a night.
 - **Expert kernels are launched one by one** on the GPU, for every contender, as the paper's
-  prototype does. Fused launches make the GPU contender faster and cheaper than told here.
+  prototype does; *GPU, fused kernels* is the one exception, and ours never puts experts there.
+- **Functions have cores and bandwidth of their own**, a core for each GiB, as in a cloud. On the
+  paper's one server they would share its memory's: six functions of 10 GiB draw more than it has.
+- **Warm for nothing.** Where work alone is paid for, hundreds of GiB of functions stand ready and
+  nobody pays for them; no provider gives that away without limit.
+- **The planner knows no overload.** At rates at which one main model cannot keep up it plans as if
+  it could; the stretched day shows it, for MIX and for ours alike.
+- **Cold starts share cores.** On the demo's two cores thirty functions start together and slow
+  down the main model's start; the simulator starts each as if alone, and is far too rosy there.
+- **A token's experts in two functions are summed in another order**, and rounding may choose
+  another word: answers of such plans are not the resident ones to the letter.
 - **One main replica.** No contender scales its main model out, so a day's bursts queue in front of
   each of them.
 - **GPUs start as fast as stated.** Cold starts of a GPU's node, drivers and images are not in
