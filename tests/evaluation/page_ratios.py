@@ -126,10 +126,11 @@ def against_the_paper(table: Table, claim: float = 0.57) -> list[str]:
         if over:
             told = f"{name} ({saving(max(over))})"
             (reached if 1 - 1 / max(over) >= claim else missed).append(told)
+    nowhere = f", and nowhere against {', '.join(missed)}" if missed else ""
     return [
         f"{100 * claim:.0f} % less, the paper's best figure, which does not name its baseline, is "
-        f"reached somewhere against {', '.join(reached) or 'nobody'}, and nowhere against "
-        f"{', '.join(missed) or 'nobody'} (in brackets the most that is saved)."
+        f"reached somewhere against {', '.join(reached) or 'nobody'}{nowhere} "
+        "(in brackets the most that is saved)."
     ]
 
 
