@@ -9,7 +9,6 @@ asked *36 times an hour* and pays for all that is awake, where forecasts and sta
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from evaluation.comparison import AT, keeps
 from evaluation.playing import warm
 from evaluation.point import CALL_USD, Load, Point
 from evaluation.stage import arriving
-from evaluation.sweep import QUICK_MODEL, Task, options, stages, swept, write
+from evaluation.sweep import QUICK_MODEL, options, tabled
 
 from remoe_planner.billing import Billing
 from remoe_simulator.contender import Waking
@@ -120,13 +119,10 @@ def _paid(scene, day):
 
 def main():
     found = options(__doc__.split("\n")[0], models=(QUICK_MODEL, "qwen3-30b-a3b"))
-    began = time.monotonic()
-    tasks = [Task(stage=stage, rows=rows_of, quick=found.quick) for stage in stages(found)]
-    write(
+    tabled(
         found,
         "ablations",
-        swept(tasks, found.processes),
-        began=began,
+        rows_of,
         inputs=(
             f"{REQUESTS} requests of 400:200 tokens (warm: {REQUESTS // 4}, one by one), from "
             "routing/dsv2lite_puffin, test side; forecasts and plans from the other side"

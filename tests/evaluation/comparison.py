@@ -10,19 +10,20 @@ from evaluation.playing import warm
 from remoe_simulator.contender import ContenderName
 from remoe_simulator.contenders.all_contenders import MAKERS
 from remoe_simulator.contenders.planned import NO_GPU, ours_without_gpu
+from remoe_simulator.contenders.resident import FUSED_GPU, fused_on_gpu
 from remoe_simulator.contenders.setting import Sizing
 
 AT = 0.95
 """Share of the requests that a latency in a table is kept for."""
 SMALLEST = "smallest memory"
-FUSED = f"{ContenderName.GPU}, fused kernels"
 FURTHER = (
     NO_GPU,
-    FUSED,
+    FUSED_GPU,
     f"{ContenderName.PER_EXPERT}, {SMALLEST}",
     f"{ContenderName.PER_LAYER}, {SMALLEST}",
 )
 """Kinder and harsher readings of some, beside them."""
+VARIANTS = {NO_GPU: ours_without_gpu, FUSED_GPU: fused_on_gpu}
 EVERYBODY = (*map(str, ContenderName), *FURTHER)
 
 
@@ -44,9 +45,7 @@ def entrants(setting, names: Iterable[str]) -> Iterator[tuple[str, object, str]]
         changed = setting
         if reading == SMALLEST:
             changed = replace(setting, sizing=Sizing.SMALLEST)
-        elif name == FUSED:
-            changed = replace(setting, machine=replace(setting.machine, grouped=True))
-        maker = ours_without_gpu if name == NO_GPU else MAKERS[ContenderName(base)]
+        maker = VARIANTS.get(name) or MAKERS[ContenderName(base)]
         yield name, *_made(changed, maker)
 
 

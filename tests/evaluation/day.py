@@ -11,7 +11,6 @@ always on. Writes `keep_alive`, too: the thinned day for other keep-alives.
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from evaluation.azure import DAY_SECONDS, Arrivals, read_day
 from evaluation.comparison import AT
 from evaluation.daily import Daily, contenders_of
 from evaluation.point import CALL_USD, Load, Point
-from evaluation.sweep import QUICK_MODEL, Task, options, stages, swept, write
+from evaluation.sweep import QUICK_MODEL, options, tabled
 
 from remoe_planner.billing import Billing
 
@@ -96,13 +95,10 @@ def keep_alive_rows(stage, quick):
 def main():
     found = options(__doc__.split("\n")[0], models=(QUICK_MODEL,), machines=("paper-server",))
     for name, rows in (("day", day_rows), ("keep_alive", keep_alive_rows)):
-        began = time.monotonic()
-        tasks = [Task(stage=stage, rows=rows, quick=found.quick) for stage in stages(found)]
-        write(
+        tabled(
             found,
             name,
-            swept(tasks, found.processes),
-            began=began,
+            rows,
             script="day",
             inputs=(
                 "azure_llm_2023_code.csv: 8,819 requests of 57 minutes stretched to 24 hours"

@@ -9,7 +9,6 @@ of what a call takes on one host.
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -19,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from evaluation.comparison import compared
 from evaluation.point import Point
 from evaluation.stage import arriving
-from evaluation.sweep import Task, options, stages, swept, write
+from evaluation.sweep import options, tabled
 
 from remoe_simulator.contender import ContenderName
 from remoe_simulator.contenders.setting import Network
@@ -71,14 +70,10 @@ def _row(stage, network, row, mix):
 
 def main():
     found = options(__doc__.split("\n")[0])
-    began = time.monotonic()
-    tasks = [Task(stage=stage, rows=rows_of, quick=found.quick) for stage in stages(found)]
-    rows = swept(tasks, found.processes)
-    write(
+    tabled(
         found,
         "network",
-        rows,
-        began=began,
+        rows_of,
         inputs=f"{REQUESTS} requests at the centre of the sweeps, from routing/dsv2lite_puffin",
         note="125:200 tokens, c_g/c_c 3, promises of 1.5 times MIX's, functions up to 10 GiB.",
     )

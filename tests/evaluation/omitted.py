@@ -10,7 +10,6 @@ same load, its own cold starts included.
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from evaluation.accounting import account
 from evaluation.comparison import made
 from evaluation.point import CALL_USD, Load, Point
 from evaluation.stage import arriving
-from evaluation.sweep import Task, options, stages, swept, write
+from evaluation.sweep import options, tabled
 
 from remoe_planner.billing import Billing
 from remoe_simulator.contender import ContenderName, Waking
@@ -95,14 +94,10 @@ def _row(stage, point, name, spent, ours, note):
 
 def main():
     found = options(__doc__.split("\n")[0])
-    began = time.monotonic()
-    tasks = [Task(stage=stage, rows=rows_of, quick=found.quick) for stage in stages(found)]
-    rows = swept(tasks, found.processes)
-    write(
+    tabled(
         found,
         "omitted",
-        rows,
-        began=began,
+        rows_of,
         inputs=(
             f"{REQUESTS} requests of 125:200 tokens by chance (Poisson, seed) from "
             "routing/dsv2lite_puffin, test side; forecasts learned from the other side"

@@ -10,25 +10,25 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from evaluation.comparison import EVERYBODY, FUSED, compared
+from evaluation.comparison import EVERYBODY, compared
 from evaluation.point import Grid, Point
 from evaluation.stage import arriving
-from evaluation.sweep import Task, options, stages, swept, write
+from evaluation.sweep import options, tabled
 
 from remoe_simulator.contender import ContenderName
+from remoe_simulator.contenders.resident import FUSED_GPU
 
 CENTRE = Point()
 LENGTHS = ((700, 100), (600, 200), (400, 400), (200, 600), (100, 700))
 PRICE_RATIOS = (3.0, 5.0, 10.0, 20.0)
 SLO_MULTIPLES = (1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
 REQUESTS = 8
-SHOWN = (*map(str, ContenderName), FUSED)
+SHOWN = (*map(str, ContenderName), FUSED_GPU)
 SENTENCES = re.compile(r"(?<=\.) (?=[A-Z0-9])")
 LATE = "cannot be promised"
 
@@ -67,14 +67,10 @@ def short(row):
 
 def main():
     found = options(__doc__.split("\n")[0])
-    began = time.monotonic()
-    tasks = [Task(stage=stage, rows=rows_of, quick=found.quick) for stage in stages(found)]
-    rows = swept(tasks, found.processes)
-    write(
+    tabled(
         found,
         "ratios",
-        rows,
-        began=began,
+        rows_of,
         inputs=(
             f"{REQUESTS} requests of each point from routing/dsv2lite_puffin (texts of the test "
             "side, by seed), plans from 200 of the other side; other models' routing is resized "

@@ -81,6 +81,14 @@ def swept(tasks: Sequence[Task], processes: int) -> list[dict[str, object]]:
         return list(chain.from_iterable(pool.map(Task.done, tasks)))
 
 
+def tabled(found, name: str, rows_of, *, script: str = "", inputs: str, note: str = ""):
+    """Every stage's rows, as the table of that name."""
+    began = time.monotonic()
+    tasks = [Task(stage=stage, rows=rows_of, quick=found.quick) for stage in stages(found)]
+    rows = swept(tasks, found.processes)
+    write(found, name, rows, began=began, script=script, inputs=inputs, note=note)
+
+
 def write(found, name: str, rows, *, began: float, script: str = "", inputs: str, note: str = ""):
     """The table, with what it is from."""
     write_table(

@@ -101,6 +101,11 @@ class Offerings:
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"offerings: {name} must be finite and >= 0, got {value}")
 
+    @property
+    def function_room_bytes(self) -> int:
+        """For experts, in the largest function; below 0 where not even its own work fits."""
+        return self.function_memory.largest_bytes - self.memory.function_working_bytes
+
     def function_cores(self, memory_bytes: ArrayLike) -> NDArray[np.float64]:
         """Cores that come with replicas of these sizes."""
         bought = np.asarray(memory_bytes, np.float64) / GIB * self.cores_per_gib

@@ -126,9 +126,7 @@ def _keeping(
 def _places(problem: Problem) -> NDArray[np.intp]:
     """Places in the ranking where functions may begin or end."""
     experts = problem.architecture.expert_count
-    room = problem.offerings.function_memory.largest_bytes
-    room -= problem.offerings.memory.function_working_bytes
-    held = room // problem.architecture.expert_bytes
+    held = problem.offerings.function_room_bytes // problem.architecture.expert_bytes
     if held < 1:
         return np.zeros(1, np.intp)
     # No stretch between two places may be more than a function holds.

@@ -111,8 +111,7 @@ def layer_options(problem: Problem) -> LayerOptions | None:
 def _cuts(problem: Problem) -> NDArray[np.intp]:
     """Numbers of remote experts looked at: all where there are few, denser at both ends."""
     experts = problem.architecture.experts_per_layer
-    offerings = problem.offerings
-    room = offerings.function_memory.largest_bytes - offerings.memory.function_working_bytes
+    room = problem.offerings.function_room_bytes
     most = min(experts, max(room // problem.architecture.expert_bytes, 0))
     if most <= FEW:
         return np.arange(most + 1)

@@ -179,9 +179,8 @@ class Ledger:
 def longest_function_start(problem: Problem) -> float:
     """Cold start of a function that serves a whole layer, or as much of it as functions hold."""
     architecture, offerings = problem.architecture, problem.offerings
-    room = offerings.function_memory.largest_bytes - offerings.memory.function_working_bytes
     layer = architecture.experts_per_layer * architecture.expert_bytes
-    return problem.profile.function_start.of(min(layer, max(room, 0)))
+    return problem.profile.function_start.of(min(layer, max(offerings.function_room_bytes, 0)))
 
 
 ALIKE = 0.5

@@ -65,8 +65,9 @@ def _preallocated(problem: Problem) -> Preallocation:
 def _remote_counts(problem: Problem, allocated: Preallocation) -> NDArray[np.intp]:
     """[layers], b K of each, as many as one function holds; none beyond max_functions layers."""
     offerings, expert_bytes = problem.offerings, problem.architecture.expert_bytes
-    room = offerings.function_memory.largest_bytes - offerings.memory.function_working_bytes
-    counts = np.minimum(np.array(allocated.remote_counts), max(room // expert_bytes, 0))
+    counts = np.minimum(
+        np.array(allocated.remote_counts), max(offerings.function_room_bytes // expert_bytes, 0)
+    )
     counts[offerings.max_functions :] = 0
     return np.asarray(counts, np.intp)
 

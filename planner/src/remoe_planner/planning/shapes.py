@@ -58,8 +58,7 @@ def _striped(
     problem: Problem, ends: Sequence[int], places: NDArray[np.intp], most: int
 ) -> Iterator[Shape]:
     """Every number of stripes that holds the experts, in every size."""
-    offerings, expert_bytes = problem.offerings, problem.architecture.expert_bytes
-    room = offerings.function_memory.largest_bytes - offerings.memory.function_working_bytes
+    room, expert_bytes = problem.offerings.function_room_bytes, problem.architecture.expert_bytes
     for end in [ends[-back] for back in STRIPED_ENDS if back <= len(ends)]:
         for stripes in STRIPES:
             each = -(-int(places[end]) // stripes)

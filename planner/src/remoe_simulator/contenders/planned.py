@@ -59,7 +59,7 @@ def planned(
         ValueError: nothing fits what is on offer.
     """
     with_gpu = gpu and setting.machine.main_on_gpu
-    profile = setting.on_both if with_gpu else setting.on_cpu
+    profile = setting.beside_functions if gpu else setting.on_cpu
     made = make_plan(
         setting.architecture,
         method=method,
