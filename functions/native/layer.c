@@ -4,6 +4,9 @@
  * activation; then, by part of the output's columns, every expert's down projection, added to the
  * answer in the order of the experts. So each number of the answer is made by one thread, in one
  * order. Many pairs are done in waves, so that the middle's memory is bounded.
+ *
+ * An expert's share is rounded to float, and shares are added in double, where few floats have an
+ * exact sum: so it does not matter which of them are added here, and which by another machine.
  */
 #include <math.h>
 #include <stdatomic.h>
@@ -163,10 +166,12 @@ static void add_down(const struct layer *layer, const struct group *group, int32
   for (int32_t row = 0; row < p->rows; row++) {
     int64_t pair = group->first + first + row;
     float *y = p->y + row * p->pitch, weight = layer->weights[pair];
-    float *out = call->out + (int64_t)layer->token_rows[pair] * call->hidden + p->begin;
+    double *out = call->out + (int64_t)layer->token_rows[pair] * call->hidden + p->begin;
     add_bias(&group->expert->down_bias, y, p->begin, p->end - p->begin);
-    for (int32_t i = 0; i < p->end - p->begin; i++)
-      out[i] += weight * y[i];
+    for (int32_t i = 0; i < p->end - p->begin; i++) {
+      float share = weight * y[i];
+      out[i] += share;
+    }
   }
 }
 
@@ -194,7 +199,7 @@ static void second_phase(void *job, int32_t item, int32_t worker) {
   int32_t end = (int32_t)smaller(begin + layer->columns, call->hidden);
   if (layer->first_wave)
     for (int64_t row = 0; row < call->row_count; row++)
-      memset(call->out + row * call->hidden + begin, 0, (size_t)(end - begin) * sizeof(float));
+      memset(call->out + row * call->hidden + begin, 0, (size_t)(end - begin) * sizeof(double));
   for (int32_t g = 0; g < layer->group_count; g++)
     down(layer, layer->groups + g, begin, end,
          layer->scratch + (int64_t)worker * SCRATCH_FLOATS);
@@ -418,7 +423,7 @@ int remoe_forward(const struct remoe_call *call) {
   if (bad != REMOE_OK)
     return bad;
   if (call->pair_count == 0) {
-    memset(call->out, 0, (size_t)(call->row_count * call->hidden) * sizeof(float));
+    memset(call->out, 0, (size_t)(call->row_count * call->hidden) * sizeof(double));
     return REMOE_OK;
   }
   if (call->threads > 1)

@@ -82,7 +82,7 @@ struct remoe_call {
   const uint32_t *token_rows;
   const uint16_t *which;
   const float *weights;
-  float *out; /* [row_count, hidden] */
+  double *out; /* [row_count, hidden] */
   int64_t row_count;
   int64_t pair_count;
   int32_t expert_count;

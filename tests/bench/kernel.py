@@ -173,7 +173,7 @@ class World:
         from remoe_functions.kernel.native_expert import ExpertTable, NativeExpert
 
         tables = [ExpertTable([NativeExpert.of(expert)]) for expert in self.experts]
-        x, out = bits(rows, self.hidden), np.empty((rows, self.hidden), np.float32)
+        x, out = bits(rows, self.hidden), np.empty((rows, self.hidden), np.float64)
         pairs = np.arange(rows, dtype=np.uint32), np.zeros(rows, np.uint16)
         shares = np.ones(rows, np.float32)
 

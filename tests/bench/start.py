@@ -74,6 +74,7 @@ def first_call(architecture: Architecture) -> Call:
         layer=architecture.layers[0],
         rows=np.ones((1, architecture.hidden_size), np.float32),
         dtype=WireDtype.FLOAT32,
+        answer_dtype=WireDtype.FLOAT32,
         token_rows=np.zeros(1, np.uint32),
         experts=np.zeros(1, np.uint16),
         weights=np.ones(1, np.float32),

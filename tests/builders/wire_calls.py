@@ -17,9 +17,17 @@ def rows_of(count, hidden, dtype=WireDtype.FLOAT32, seed=3):
 
 
 def call_of(
-    *, layer, row_count, hidden, pairs, dtype=WireDtype.FLOAT32, call_id=1, deadline_seconds=20.0
+    *,
+    layer,
+    row_count,
+    hidden,
+    pairs,
+    dtype=WireDtype.FLOAT32,
+    answer_dtype=None,
+    call_id=1,
+    deadline_seconds=20.0,
 ):
-    """A call; `pairs` are (token row, expert, weight)."""
+    """A call; `pairs` are (token row, expert, weight). Its answer is of its type unless named."""
     token_rows, experts, weights = zip(*pairs, strict=True) if pairs else ((), (), ())
     return Call(
         call_id=call_id,
@@ -27,6 +35,7 @@ def call_of(
         layer=layer,
         rows=rows_of(row_count, hidden, dtype),
         dtype=dtype,
+        answer_dtype=answer_dtype or dtype,
         token_rows=np.array(token_rows, np.uint32),
         experts=np.array(experts, np.uint16),
         weights=np.array(weights, np.float32),

@@ -19,6 +19,7 @@ from remoe_functions.wire.message import RefusalCode, WireDtype
 HIDDEN = 12
 EXPERTS = {index: expert(form(), hidden=HIDDEN, seed=index) for index in (0, 3, 5)}
 TOLERANCE = {WireDtype.FLOAT32: 1e-5, WireDtype.FLOAT16: 4e-3, WireDtype.BFLOAT16: 3e-2}
+WIDE = {WireDtype.BFLOAT16: NUMPY[Dtype.BFLOAT16]}
 
 
 class CountingKernel(NumpyKernel):
@@ -59,17 +60,28 @@ def calls(draw):
 
 
 @settings(max_examples=120, deadline=None)
-@given(drawn=calls(), dtype=st.sampled_from(list(WireDtype)))
-def test_answer_is_the_weighted_sum_in_the_type_of_the_call(drawn, dtype):
+@given(
+    drawn=calls(),
+    dtype=st.sampled_from(list(TOLERANCE)),
+    answer_dtype=st.sampled_from(list(WireDtype)),
+)
+def test_answer_is_the_weighted_sum_in_the_type_that_is_asked_for(drawn, dtype, answer_dtype):
     count, pairs = drawn
-    call = call_of(layer=7, row_count=count, hidden=HIDDEN, pairs=pairs, dtype=dtype)
+    call = call_of(
+        layer=7,
+        row_count=count,
+        hidden=HIDDEN,
+        pairs=pairs,
+        dtype=dtype,
+        answer_dtype=answer_dtype,
+    )
     answer = service().answer(call)
-    seen = NUMPY[Dtype.BFLOAT16] if dtype is WireDtype.BFLOAT16 else call.rows.dtype
-    rows = call.rows.view(seen).astype(np.float32)
-    tolerance = TOLERANCE[dtype]
-    assert (answer.call_id, answer.dtype) == (call.call_id, dtype)
+    rows = call.rows.view(WIDE.get(dtype, call.rows.dtype)).astype(np.float32)
+    tolerance = TOLERANCE.get(answer_dtype, 1e-5)
+    assert (answer.call_id, answer.dtype) == (call.call_id, answer_dtype)
+    assert answer.rows.dtype == answer_dtype.numpy
     np.testing.assert_allclose(
-        answer.rows.view(seen).astype(np.float64),
+        answer.rows.view(WIDE.get(answer_dtype, answer.rows.dtype)).astype(np.float64),
         expected(rows, pairs),
         rtol=tolerance,
         atol=tolerance,

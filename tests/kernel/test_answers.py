@@ -131,6 +131,44 @@ def test_sums_over_pairs_are_the_same_bits_for_any_number_of_threads(
     assert ours[0].tobytes() == ours[1].tobytes() == ours[2].tobytes()
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    parts=st.integers(2, 4),
+    precision=st.sampled_from(Precision),
+    instructions=st.sampled_from(SETS or [InstructionSet.PLAIN]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_sums_over_parts_of_the_pairs_add_up_to_the_same_bits_in_any_order(
+    parts, precision, instructions, seed
+):
+    made = [
+        expert(form(), hidden=37, intermediate=41, dtype=Dtype.BFLOAT16, seed=s) for s in range(9)
+    ]
+    table = ExpertTable(map(NativeExpert.of, made))
+    random = np.random.default_rng(seed)
+    tokens, which, weights = pairs(random, 5, 9, 60)
+    home = random.integers(0, parts, 9)[which]
+    x = rows_of(5, 37, seed)
+
+    def sums(mask):
+        picked = tokens[mask], which[mask], weights[mask]
+        return forward(table, x, *picked, precision=precision, instructions=instructions)
+
+    together = sums(home >= 0)
+    apart = sum(sums(home == part) for part in random.permutation(parts))
+    assert together.dtype == np.float64
+    assert together.tobytes() == apart.tobytes()
+
+
+def test_a_share_is_rounded_to_float32_before_it_is_added():
+    weights = expert(form(), dtype=Dtype.BFLOAT16)
+    table, rows = ExpertTable([NativeExpert.of(weights)]), rows_of(1, 12)
+    one = np.zeros(1, np.uint32), np.zeros(1, np.uint16)
+    plain = forward(table, rows, *one, np.ones(1, np.float32)).astype(np.float32)
+    third = np.full(1, 1 / 3, np.float32)
+    assert (forward(table, rows, *one, third) == (third * plain).astype(np.float64)).all()
+
+
 @pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("instructions", SETS)
@@ -153,7 +191,7 @@ def test_many_pairs_in_waves_give_what_one_row_gives():
 
 def test_a_row_without_pairs_is_zero_and_no_pairs_are_no_trouble():
     table = ExpertTable([NativeExpert.of(expert(form()))])
-    rows, out = rows_of(2, 12), np.full((2, 12), 7, np.float32)
+    rows, out = rows_of(2, 12), np.full((2, 12), 7, np.float64)
     none = np.zeros(0, np.uint32), np.zeros(0, np.uint16), np.zeros(0, np.float32)
     assert not forward(table, rows, *none, out=out).any()
     one = np.ones(1, np.uint32), np.zeros(1, np.uint16), np.ones(1, np.float32)

@@ -92,7 +92,7 @@ def test_out_is_written_in_place():
     from remoe_functions.kernel.moe_layer import forward
     from remoe_functions.kernel.native_expert import NativeExpert
 
-    out = np.empty((1, 12), np.float32)
+    out = np.empty((1, 12))
     one = np.zeros(1, np.uint32), np.zeros(1, np.uint16), np.ones(1, np.float32)
     experts = [NativeExpert.of(expert(form()))]
     assert forward(experts, rows_of(1, 12), *one, out=out) is out

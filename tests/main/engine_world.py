@@ -33,12 +33,15 @@ def plan_for(checkpoint, is_remote, functions=1):
     return Plan(architecture=architecture, functions=plans, main_memory_bytes=1)
 
 
-def serve_function(folder, function, answer=None):
+def serve_function(folder, function, answer=None, kernel=None):
     """A real function server in a thread; `answer(service, call)` may misbehave."""
     checkpoint = Checkpoint.open(folder)
     hidden = checkpoint.architecture.hidden_size
     service = ExpertService(
-        mapped_experts(checkpoint, function.experts), NumpyKernel(), Meter(1), hidden_size=hidden
+        mapped_experts(checkpoint, function.experts),
+        kernel or NumpyKernel(),
+        Meter(1),
+        hidden_size=hidden,
     )
     handler = service.answer if answer is None else lambda call: answer(service, call)
     server = Server(handler, token=TOKEN, limits=Limits(max_hidden=hidden))
@@ -102,10 +105,11 @@ def world(folder, is_remote=lambda _: False, *, functions=1, replicas=1, answer=
     checkpoint = Checkpoint.open(folder)
     plan = plan_for(checkpoint, is_remote, functions)
     calls = options.pop("calls", CallSettings(first_rest_seconds=0.05, max_rest_seconds=0.1))
+    kernel = options.pop("kernel", NumpyKernel)
     with ExitStack() as stack:
         servers, endpoints = {}, {}
         for function in plan.functions:
-            made = [serve_function(folder, function, answer) for _ in range(replicas)]
+            made = [serve_function(folder, function, answer, kernel()) for _ in range(replicas)]
             servers[function.name] = [server for server, _ in made]
             endpoints[function.name] = tuple(endpoint for _, endpoint in made)
             for server, _ in made:

@@ -47,7 +47,7 @@ def both(folder, dtype, count, threads=2):
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 def test_every_architecture_agrees_in_float32(architecture, tmp_path):
     ours, theirs = both(build(architecture, tmp_path), torch.float32, 6)
-    assert ours.dtype == theirs.dtype == np.float32
+    assert ours.dtype == theirs.dtype == np.float64
     assert np.abs(theirs).max() > 0.01
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
     assert not ours[-1].any()

@@ -92,6 +92,7 @@ class World:
             layer=layer,
             rows=values,
             dtype=WireDtype.BFLOAT16,
+            answer_dtype=WireDtype.BFLOAT16,
             token_rows=np.arange(rows, dtype=np.uint32),
             experts=np.zeros(rows, np.uint16),
             weights=np.ones(rows, np.float32),

@@ -60,7 +60,7 @@ def test_a_header_that_claims_exabytes_is_refused_before_memory_is_taken(world):
         (Limits(max_rows=1), "rows: 2 is more than 1"),
         (Limits(max_hidden=7), "hidden: 8 is more than 7"),
         (Limits(max_pairs=1), "pairs: 2 is more than 1"),
-        (Limits(max_frame_bytes=64), "frame: 108 bytes is more than 64"),
+        (Limits(max_frame_bytes=64), "frame: 116 bytes is more than 64"),
     ],
 )
 def test_each_limit_refuses_by_its_name_on_both_sides(world, limits, field):
@@ -104,6 +104,29 @@ def test_a_deadline_that_is_no_number_is_refused(world):
     data = bytearray(call_bytes(world))
     data[16:24] = struct.pack("<d", float("nan"))
     assert refusal_to(raw, reader, data).code == RefusalCode.BAD_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "complaint"),
+    [
+        (56, 0, "answer_dtype: got 0, known are [1, 2, 3, 4]"),
+        (56, 9, "answer_dtype: got 9, known are [1, 2, 3, 4]"),
+        (7, int(WireDtype.FLOAT64), "dtype: a call's rows are not float64"),
+    ],
+)
+def test_types_that_no_call_has_are_refused_and_the_connection_lives_on(
+    world, at, value, complaint
+):
+    world.serve()
+    raw, reader = greeted(world)
+    data = bytearray(call_bytes(world))
+    if at == 7:  # so that the sizes still agree: two rows of two
+        data[40:44] = struct.pack("<I", 2)
+    data[at] = value
+    refusal = refusal_to(raw, reader, data)
+    assert (refusal.code, refusal.message) == (RefusalCode.BAD_REQUEST, complaint)
+    raw.sendall(call_bytes(world))
+    assert reader.read()[0].kind == Kind.ANSWER
 
 
 def test_the_wrong_token_is_unauthorized(world):
@@ -150,7 +173,7 @@ def test_noise_never_stops_the_server(fuzzed, noise, is_known):
 
 
 @MANY
-@given(position=st.integers(0, 107), value=st.integers(0, 255), size=st.integers(56, 108))
+@given(position=st.integers(0, 115), value=st.integers(0, 255), size=st.integers(64, 116))
 def test_a_damaged_call_never_stops_the_server(fuzzed, position, value, size):
     data = bytearray(call_bytes(fuzzed))
     data[position] = value

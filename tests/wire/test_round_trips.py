@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from remoe_functions.wire.errors import CallRefused
 from remoe_functions.wire.frame import (
     decode_answer,
     decode_call,
@@ -17,20 +18,21 @@ from remoe_functions.wire.frame import (
 from remoe_functions.wire.header import unpack
 from remoe_functions.wire.message import Answer, Call, Refusal, RefusalCode, WireDtype
 
+OF_CALLS = [dtype for dtype in WireDtype if dtype is not WireDtype.FLOAT64]
+BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 SECONDS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @st.composite
 def rows_of(draw, dtype):
     shape = draw(st.tuples(st.integers(0, 5), st.integers(0, 9)))
-    width = dtype.numpy.itemsize
-    bits = draw(arrays(np.uint32 if width == 4 else np.uint16, shape))  # NaN and infinity as well
+    bits = draw(arrays(BITS[dtype.numpy.itemsize], shape))  # NaN and infinity as well
     return bits.view(dtype.numpy)
 
 
 @st.composite
 def calls(draw):
-    dtype = draw(st.sampled_from(WireDtype))
+    dtype = draw(st.sampled_from(OF_CALLS))
     rows = draw(rows_of(dtype))
     pairs = draw(st.integers(0, 90)) if len(rows) else 0
     return Call(
@@ -39,6 +41,7 @@ def calls(draw):
         layer=draw(st.integers(0, 2**32 - 1)),
         rows=rows,
         dtype=dtype,
+        answer_dtype=draw(st.sampled_from(WireDtype)),
         token_rows=draw(arrays(np.uint32, pairs, elements=st.integers(0, max(0, len(rows) - 1)))),
         experts=draw(arrays(np.uint16, pairs)),
         weights=draw(arrays(np.uint32, pairs)).view(np.float32),
@@ -71,7 +74,7 @@ def same_bits(one, other):
 @given(calls())
 def test_a_decoded_call_is_the_encoded_one(call):
     decoded = decode_call(*received(encode_call(call)))
-    for name in ("call_id", "deadline_seconds", "layer", "dtype"):
+    for name in ("call_id", "deadline_seconds", "layer", "dtype", "answer_dtype"):
         assert getattr(decoded, name) == getattr(call, name)
     for name in ("rows", "token_rows", "experts", "weights"):
         assert same_bits(getattr(decoded, name), getattr(call, name))
@@ -108,6 +111,37 @@ def test_rows_that_are_not_contiguous_arrive_as_they_look(world):
     assert (connection.receive(1, timeout_seconds=5).rows == call.rows).all()
 
 
+def test_a_call_never_carries_rows_of_float64(world):
+    world.serve()
+    call = world.call()
+    call.rows, call.dtype = call.rows.astype(np.float64), WireDtype.FLOAT64
+    with pytest.raises(ValueError, match="dtype: a call's rows are not float64"):
+        world.connect().send(call)
+
+
+@pytest.mark.parametrize("dtype", WireDtype)
+def test_an_answer_comes_in_the_type_that_the_call_names(world, dtype):
+    world.serve(
+        lambda call: Answer(
+            call_id=call.call_id,
+            rows=np.full(call.rows.shape, 3, dtype.numpy),
+            dtype=dtype,
+            busy_seconds=0.0,
+        )
+    )
+    connection = world.connect()
+    for call_id, wanted in enumerate(WireDtype):
+        call = world.call(call_id)
+        call.answer_dtype = wanted
+        connection.send(call)
+        if wanted is dtype:
+            answer = connection.receive(call_id, timeout_seconds=5)
+            assert (answer.dtype, answer.rows.tolist()) == (dtype, [[3] * 8] * 2)
+        else:
+            with pytest.raises(CallRefused, match=f"answered {dtype.name} rows"):
+                connection.receive(call_id, timeout_seconds=5)
+
+
 def test_an_answer_over_tcp_carries_rows_and_busy_time(world):
     world.serve()
     connection = world.connect()
@@ -122,6 +156,7 @@ def test_an_answer_over_tcp_carries_rows_and_busy_time(world):
     ("field", "value", "complaint"),
     [
         ("rows", np.zeros((1, 2), np.float64), "rows must be two-dimensional and uint16"),
+        ("dtype", WireDtype.FLOAT64, "rows must be two-dimensional and float64, got uint16"),
         ("token_rows", np.zeros(2, np.int64), "uint32, uint16 and float32; got int64"),
         ("weights", np.zeros(9, np.float32), "of one length"),
         ("deadline_seconds", float("nan"), "deadline_seconds must be finite, got nan"),

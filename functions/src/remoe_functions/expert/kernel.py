@@ -17,7 +17,7 @@ from remoe_functions.checkpoint.ffn import ExpertWeights
 from remoe_functions.checkpoint.tensors import MappedTensor
 from remoe_functions.expert.activation import PLAIN, gated
 from remoe_functions.expert.pairs import Shares, TokenRows, Which, grouped
-from remoe_functions.expert.precision import Float32, widened
+from remoe_functions.expert.precision import Float32, Float64, widened
 from remoe_functions.expert.projection import Projector
 from remoe_functions.wire.message import WireDtype
 
@@ -32,7 +32,7 @@ class LayerKernel(Protocol):
         token_rows: TokenRows,
         which: Which,
         weights: Shares,
-    ) -> Float32:
+    ) -> Float64:
         """Each row's sum of `weight * expert(row)` over its pairs; zero where it has none.
 
         Args:
@@ -43,8 +43,8 @@ class LayerKernel(Protocol):
             weights: [p]; ... and adds this times its output.
 
         Returns:
-            [n, hidden], summed in float32 in the order of the experts' places; NaN and infinity
-            pass through.
+            [n, hidden]: float32 shares, added in float64 in the order of the experts' places; NaN
+            and infinity pass through.
         """
         ...
 
@@ -116,9 +116,9 @@ class NumpyLayer:
         token_rows: TokenRows,
         which: Which,
         weights: Shares,
-    ) -> Float32:
+    ) -> Float64:
         wide = np.ascontiguousarray(widened(rows, dtype))
-        total = np.zeros_like(wide)
+        total = np.zeros(wide.shape)
         with np.errstate(all="ignore"):
             for place, members, shares in grouped(token_rows, which, weights):
                 out = self._kernel.forward(self._experts[place], wide[members])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from remoe_functions.checkpoint.ffn import ExpertWeights
 from remoe_functions.expert.kernel import LayerKernel
 from remoe_functions.expert.pairs import Shares, TokenRows, Which
-from remoe_functions.expert.precision import Float32
+from remoe_functions.expert.precision import Float64
 from remoe_functions.kernel.machine import InstructionSet
 from remoe_functions.kernel.moe_layer import Precision, forward
 from remoe_functions.kernel.native_expert import ExpertTable, NativeExpert
@@ -46,7 +46,7 @@ class NativeLayer:
         token_rows: TokenRows,
         which: Which,
         weights: Shares,
-    ) -> Float32:
+    ) -> Float64:
         # A caller that sends bfloat16 computes in it, too; float32 is for who wants it exact.
         fast = dtype is WireDtype.BFLOAT16
         return forward(

@@ -1,4 +1,4 @@
-"""Between float32, in which sums are made, and the types of checkpoints and wire.
+"""Between float32 and float64, in which sums are made, and the types of checkpoints and wire.
 
 bfloat16 is what numpy lacks; `ml_dtypes` brings it, and its cast is the fastest of the ways tried
 (a strided copy into the high halves, a shift, pairs of halves). It is imported when first needed,
@@ -17,6 +17,7 @@ from remoe_functions.checkpoint.tensors import Dtype
 from remoe_functions.wire.message import WireDtype
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 
 
 @cache
@@ -39,8 +40,12 @@ def widened(array: npt.NDArray[Any], dtype: Dtype | WireDtype) -> Float32:
     return seen(array, dtype).astype(np.float32, copy=False)
 
 
-def narrowed(rows: Float32, dtype: WireDtype) -> npt.NDArray[Any]:
-    """Rounded (to nearest, ties to even) to what the wire carries."""
-    if dtype is WireDtype.BFLOAT16:
-        return rows.astype(bfloat16()).view(np.uint16)
-    return rows.astype(dtype.numpy, copy=False)
+def narrowed(rows: Float64, dtype: WireDtype) -> npt.NDArray[Any]:
+    """Rounded (to nearest, ties to even) to float32, and from there to what the wire carries."""
+    if dtype is WireDtype.FLOAT64:
+        return rows
+    with np.errstate(over="ignore"):
+        single = rows.astype(np.float32)
+        if dtype is WireDtype.BFLOAT16:
+            return single.astype(bfloat16()).view(np.uint16)
+        return single.astype(dtype.numpy, copy=False)

@@ -29,6 +29,7 @@ def probe(host: str, port: int, *, token: str, expert: ExpertId, hidden_size: in
         layer=expert.layer,
         rows=np.ones((1, hidden_size), np.float32),
         dtype=WireDtype.FLOAT32,
+        answer_dtype=WireDtype.FLOAT32,
         token_rows=np.zeros(1, np.uint32),
         experts=np.full(1, expert.index, np.uint16),
         weights=np.ones(1, np.float32),

@@ -93,8 +93,8 @@ class ExpertService:
         )
         return Answer(
             call_id=call.call_id,
-            rows=narrowed(total, call.dtype),
-            dtype=call.dtype,
+            rows=narrowed(total, call.answer_dtype),
+            dtype=call.answer_dtype,
             busy_seconds=time.perf_counter() - started_at,
         )
 

@@ -1,8 +1,10 @@
 """A layer in one native call: every row's weighted sum over its experts, in threads.
 
 The same input gives the same bits for any number of threads, and a row's answer does not depend on
-the rows beside it. The global interpreter lock is released meanwhile; calls with several threads
-share one pool and take turns, calls with one thread run beside each other.
+the rows beside it. Each expert's share is rounded to float32 and added in float64, where few such
+shares have an exact sum: a row's experts may be split over calls, and the answers added up. The
+global interpreter lock is released meanwhile; calls with several threads share one pool and take
+turns, calls with one thread run beside each other.
 """
 
 from __future__ import annotations
@@ -20,12 +22,13 @@ from remoe_functions.kernel.machine import InstructionSet, available
 from remoe_functions.kernel.native_expert import ExpertTable, NativeExpert
 
 MOST_THREADS = 256
-_UINT16, _UINT32, _FLOAT32 = np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.float32)
+_UINT16, _UINT32 = np.dtype(np.uint16), np.dtype(np.uint32)
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Precision(StrEnum):
-    """What products are made of; sums are float32 in both.
+    """What products are made of; their sums are float32 in both.
 
     EXACT: float32 rows, weights widened. FAST: rows, and what goes into the down projection, are
     rounded to bfloat16, as torch's bfloat16 does; denormal numbers count as zero. Weights in blocks
@@ -44,11 +47,11 @@ def forward(
     which: npt.NDArray[np.uint16],
     weights: npt.NDArray[np.float32],
     *,
-    out: npt.NDArray[np.float32] | None = None,
+    out: npt.NDArray[np.float64] | None = None,
     threads: int = 1,
     precision: Precision = Precision.EXACT,
     instructions: InstructionSet | None = None,
-) -> npt.NDArray[np.float32]:
+) -> npt.NDArray[np.float64]:
     """Each row's sum of `weight * expert(row)` over its pairs; zero where it has none.
 
     Args:
@@ -63,7 +66,8 @@ def forward(
         instructions: the code path; the best of this machine where None.
 
     Returns:
-        [n, hidden], float32; pairs are added in the order of `experts`, then of the pairs.
+        [n, hidden], float64: the sum of the pairs' float32 shares, in the order of `experts`, then
+        of the pairs.
 
     Raises:
         ValueError: an argument's shape, type, layout or content does not fit; names it.
@@ -74,7 +78,7 @@ def forward(
     best = instructions or available()[0]
     count, hidden = _checked_rows(rows, table.hidden_size)
     _check_pairs(token_rows, which, weights)
-    out = np.empty((count, hidden), np.float32) if out is None else _checked_out(out, rows.shape)
+    out = np.empty((count, hidden), np.float64) if out is None else _checked_out(out, rows.shape)
     if not 1 <= threads <= MOST_THREADS:
         raise ValueError(f"threads must be 1 to {MOST_THREADS}, got {threads}")
     call = CALL.pack(
@@ -124,9 +128,9 @@ def _check_column(name: str, array: Array, dtype: np.dtype[Any], count: int) -> 
         raise ValueError(f"{name} must be contiguous, got strides {array.strides}")
 
 
-def _checked_out(out: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    if out.dtype != _FLOAT32 or out.shape != shape:
-        raise ValueError(f"out must be float32 {list(shape)}, got {out.dtype} {list(out.shape)}")
+def _checked_out(out: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    if out.dtype != _FLOAT64 or out.shape != shape:
+        raise ValueError(f"out must be float64 {list(shape)}, got {out.dtype} {list(out.shape)}")
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
         raise ValueError("out must be contiguous, aligned and writeable")
     return out

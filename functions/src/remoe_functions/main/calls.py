@@ -38,7 +38,10 @@ class GivenUp(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Work:
-    """Pairs for one function: `rows` are the distinct token rows the pairs refer to."""
+    """Pairs for one function: `rows` are the distinct token rows the pairs refer to.
+
+    The answer shall come in `answer_dtype`; `whole` says that the rows have no other pairs.
+    """
 
     function: str
     layer: int
@@ -46,6 +49,8 @@ class Work:
     distinct: Rows
     rows: NDArray[Any]
     dtype: WireDtype
+    answer_dtype: WireDtype
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,6 +131,7 @@ class Caller:
             layer=work.layer,
             rows=work.rows,
             dtype=work.dtype,
+            answer_dtype=work.answer_dtype,
             token_rows=np.searchsorted(work.distinct, work.pairs.rows).astype(np.uint32),
             experts=work.pairs.experts,
             weights=work.pairs.weights,

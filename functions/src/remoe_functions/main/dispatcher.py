@@ -1,7 +1,7 @@
 """One MoE layer's routed experts: remote calls leave first, local experts compute meanwhile.
 
 This is all that transformers' experts interface calls. The answer of a layer is the sum over
-pairs of weight times expert, joined in float32 whichever side computed it.
+pairs of weight times expert, the same to the bit whichever side computed which (`partial_sums`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from remoe_functions.main.calls import Caller, InFlight, Work
 from remoe_functions.main.local_experts import LocalExperts
+from remoe_functions.main.partial_sums import Sums, add_answer, answer_dtype, are_whole
 from remoe_functions.main.placement import LOCAL, Placement
 from remoe_functions.main.settings import CallSettings
 from remoe_functions.main.spread import Pairs, Rows, chunks, spread_over_replicas
-from remoe_functions.main.tensors import from_rows, to_rows
+from remoe_functions.main.tensors import to_rows
 from remoe_functions.main.timing import Part, StepTimer
 from remoe_functions.main.trace import CallTrace, FallbackTrace, Trace
 from remoe_functions.wire.message import WireDtype
@@ -93,9 +94,10 @@ class Dispatcher:
             total = self._run_split(layer, rows, pairs, homes)
         else:
             total = self._run_local(layer, rows, pairs)
-        return torch.from_numpy(total).to(hidden.device, hidden.dtype)
+        # Rounded here, by way of float32, as functions do; then half the bytes go to a device.
+        return torch.from_numpy(total).to(hidden.dtype).to(hidden.device)
 
-    def _run_local(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float32]:
+    def _run_local(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> Sums:
         since = time.perf_counter()
         total = self._local.weighted_sum(layer, rows, pairs)
         self._timer.add(Part.LOCAL_EXPERTS, since)
@@ -103,11 +105,12 @@ class Dispatcher:
 
     def _run_split(
         self, layer: int, rows: torch.Tensor, pairs: Pairs, homes: NDArray[np.int16]
-    ) -> NDArray[np.float32]:
+    ) -> Sums:
         since = time.perf_counter()
         sent = [] if self._rehearsing else self._send(layer, rows, pairs, homes)
         self._timer.add(Part.WIRE, since)
-        total = self._run_local(layer, rows, pairs.pick(homes == LOCAL))
+        here = pairs.pick(homes == LOCAL)
+        total = self._run_local(layer, rows, here) if len(here) else np.zeros(rows.shape)
         for call in sent:
             self._join(layer, rows, call, total)
         return total
@@ -115,7 +118,7 @@ class Dispatcher:
     def _send(
         self, layer: int, rows: torch.Tensor, pairs: Pairs, homes: NDArray[np.int16]
     ) -> list[InFlight]:
-        sent = []
+        sent, top_k, dtype = [], len(pairs) // len(rows), _WIRE_DTYPES[rows.dtype]
         for home in np.unique(homes[homes != LOCAL]):
             function = self._placement.function_at(int(home))
             for part in self._split(function, pairs.pick(homes == home), rows):
@@ -127,7 +130,9 @@ class Dispatcher:
                     pairs=part,
                     distinct=distinct,
                     rows=to_rows(payload.contiguous()),
-                    dtype=_WIRE_DTYPES[rows.dtype],
+                    dtype=dtype,
+                    answer_dtype=answer_dtype(len(part), len(distinct), top_k, dtype),
+                    whole=are_whole(len(part), len(distinct), top_k),
                 )
                 sent.append(self._caller.send(work))
         return sent
@@ -140,9 +145,7 @@ class Dispatcher:
         most = max(1, self._settings.max_rows_bytes // row_bytes)
         return [chunk for part in parts for chunk in chunks(part, most)]
 
-    def _join(
-        self, layer: int, rows: torch.Tensor, call: InFlight, total: NDArray[np.float32]
-    ) -> None:
+    def _join(self, layer: int, rows: torch.Tensor, call: InFlight, total: Sums) -> None:
         since = time.perf_counter()
         answer = self._caller.collect(call)
         since = self._timer.add(Part.WAITING, since)
@@ -154,21 +157,13 @@ class Dispatcher:
             total += self._local.borrow(layer, rows, pairs)
             self._timer.add(Part.LOCAL_EXPERTS, since)
             return
-        _add_rows(total, call.work.distinct, from_rows(answer.rows).float().numpy())
+        add_answer(total, call.work.distinct, answer.rows, whole=call.work.whole)
         self._trace.calls.append(
             CallTrace(
                 function=call.work.function, rows=pairs.rows, busy_seconds=answer.busy_seconds
             )
         )
         self._timer.add(Part.WIRE, since)
-
-
-def _add_rows(total: NDArray[np.float32], places: Rows, rows: NDArray[np.float32]) -> None:
-    """Add rows at distinct places."""
-    if len(places) == len(total):
-        total += rows
-    else:
-        total[places] += rows
 
 
 @lru_cache(maxsize=64)

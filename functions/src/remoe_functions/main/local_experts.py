@@ -34,7 +34,7 @@ class LayerExperts(Protocol):
 
     name: str
 
-    def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float32]:
+    def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float64]:
         """Each row's sum of weight times expert over its pairs.
 
         Args:
@@ -43,7 +43,7 @@ class LayerExperts(Protocol):
             pairs: which rows go to which experts; rows without a pair are zero.
 
         Returns:
-            [n, hidden], a new array.
+            [n, hidden], a new array: float32 shares, added in float64 (see `partial_sums`).
         """
         ...
 
@@ -84,11 +84,11 @@ class LocalExperts:
             self._checkpoint.touch(expert)
         self._kept.update(wanted)
 
-    def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float32]:
+    def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float64]:
         """Each row's sum of weight times expert over its pairs, [n, hidden]; experts are kept."""
         return self._experts.weighted_sum(layer, rows, pairs)
 
-    def borrow(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float32]:
+    def borrow(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float64]:
         """The same with any experts; those not kept leave memory at the next `release`."""
         used = {ExpertId(layer, int(index)) for index in np.unique(pairs.experts)}
         self._borrowed |= used - self._kept

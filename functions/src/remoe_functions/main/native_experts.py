@@ -29,7 +29,7 @@ class NativeExperts:
         self._threads = threads
         self._tables: dict[int, ExpertTable] = {}
 
-    def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float32]:
+    def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float64]:
         """Each row's sum of weight times expert over its pairs, [n, hidden].
 
         A model that runs in bfloat16 has its products made in it, as torch would.

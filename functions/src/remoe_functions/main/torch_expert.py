@@ -104,15 +104,16 @@ class TorchExperts:
         self._dtype = dtype
         self._made: dict[ExpertId, TorchExpert] = {}
 
-    def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float32]:
+    def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float64]:
         """Each row's sum of weight times expert over its pairs, [n, hidden]."""
-        total = torch.zeros(rows.shape, dtype=torch.float32)
+        total = torch.zeros(rows.shape, dtype=torch.float64)
         for index in np.unique(pairs.experts):
             some = pairs.pick(pairs.experts == index)
             chosen = torch.from_numpy(some.rows.astype(np.int64))
             expert = self._expert(ExpertId(layer, int(index)))
             out = expert(rows.index_select(0, chosen)).float()
-            total.index_add_(0, chosen, out.mul_(torch.from_numpy(some.weights)[:, None]))
+            shares = out.mul_(torch.from_numpy(some.weights)[:, None])
+            total.index_add_(0, chosen, shares.double())
         return total.numpy()
 
     def forget(self, experts: Iterable[ExpertId]) -> None:

@@ -158,7 +158,7 @@ class Connection:
             self._arrived[call.call_id] = refusal
             return
         self._push(frame, now + call.deadline_seconds)
-        self._expected[call.call_id] = _Expected(rows, hidden, call.dtype)
+        self._expected[call.call_id] = _Expected(rows, hidden, call.answer_dtype)
 
     def receive(self, call_id: int, *, timeout_seconds: float) -> Answer:
         """Waits for the answer to one call; others that come meanwhile are kept.

@@ -82,6 +82,7 @@ def encode_call(call: Call, *, sent_at_seconds: float = 0.0) -> Frame:
         hidden=hidden,
         pairs=pairs,
         body_bytes=body_bytes,
+        answer_code=call.answer_dtype,
     )
     arrays = (call.weights, call.token_rows, rows, call.experts)
     return Frame([header, *map(_memory, arrays)], HEADER_BYTES + body_bytes)
@@ -139,9 +140,9 @@ def decode_call(header: Header, data: FrameBytes) -> Call:
 
     Raises:
         ValueError: a pair names a row that the call does not have, or a value is one that no
-            call can have (a deadline that is no number).
+            call can have (a deadline that is no number, an unknown type for its answer).
     """
-    pairs, dtype = header.pairs, _DTYPES[header.code]
+    pairs, dtype, answer_dtype = header.pairs, _DTYPES[header.code], _answer_dtype(header)
     token_rows_at = HEADER_BYTES + pairs * PAIR_WEIGHT.itemsize
     rows_at = token_rows_at + pairs * PAIR_ROW.itemsize
     experts_at = len(data) - pairs * PAIR_EXPERT.itemsize
@@ -155,6 +156,7 @@ def decode_call(header: Header, data: FrameBytes) -> Call:
         layer=header.layer,
         rows=np.ndarray((header.rows, header.hidden), dtype.numpy, data, rows_at),
         dtype=dtype,
+        answer_dtype=answer_dtype,
         token_rows=token_rows,
         experts=np.ndarray((pairs,), PAIR_EXPERT, data, experts_at),
         weights=np.ndarray((pairs,), PAIR_WEIGHT, data, HEADER_BYTES),
@@ -206,6 +208,16 @@ def decode_welcome(header: Header) -> Limits:
 def text_of(data: FrameBytes) -> bytes:
     """What a hello or a refusal says, as it came."""
     return data[HEADER_BYTES:].tobytes()
+
+
+def _answer_dtype(header: Header) -> WireDtype:
+    if header.code == WireDtype.FLOAT64:
+        raise ValueError("dtype: a call's rows are not float64")
+    if header.answer_code not in _DTYPES:
+        raise ValueError(
+            f"answer_dtype: got {header.answer_code}, known are {sorted(map(int, WireDtype))}"
+        )
+    return _DTYPES[header.answer_code]
 
 
 def _require_rows_exist(token_rows: npt.NDArray[np.generic], rows: int) -> None:

@@ -1,6 +1,6 @@
 """The fixed header that starts every frame.
 
-Little-endian, 56 bytes. The first eight (magic, version, kind, code) stay where they are in every
+Little-endian, 64 bytes. The first eight (magic, version, kind, code) stay where they are in every
 version of the protocol, so that any two versions can tell each other apart. Every size is told in
 the header and checked there: nothing is allocated for a frame whose header was not accepted.
 """
@@ -15,11 +15,11 @@ from remoe_functions.wire.errors import ProtocolError
 from remoe_functions.wire.message import RefusalCode, WireDtype
 
 MAGIC = b"RMOE"
-VERSION = 1
+VERSION = 2
 PREFIX_BYTES = 8
 MAX_TEXT_BYTES = 4_096
 PAIR_BYTES = 10  # float32 weight, uint32 row, uint16 expert
-_LAYOUT = struct.Struct("<4sHBBQddIIIIQ")
+_LAYOUT = struct.Struct("<4sHBBQddIIIIQI4x")
 HEADER_BYTES = _LAYOUT.size
 _PREFIX = struct.Struct("<4sH")
 
@@ -42,9 +42,10 @@ _ITEM_BYTES = {int(dtype): dtype.numpy.itemsize for dtype in WireDtype}
 class Header(NamedTuple):
     """The header's fields, in their order on the wire.
 
-    `code` is a WireDtype in calls and answers, a RefusalCode in refusals. `seconds` is a call's
-    budget or an answer's busy time. `sent_at_seconds` is the caller's own clock. A welcome tells
-    the server's limits in `rows`, `hidden`, `pairs` and `layer` (frame size, in KiB).
+    `code` is the WireDtype of the rows in calls and answers, a RefusalCode in refusals.
+    `answer_code` is the WireDtype that a call wants its answer in. `seconds` is a call's budget or
+    an answer's busy time. `sent_at_seconds` is the caller's own clock. A welcome tells the server's
+    limits in `rows`, `hidden`, `pairs` and `layer` (frame size, in KiB).
     """
 
     magic: bytes
@@ -59,6 +60,7 @@ class Header(NamedTuple):
     hidden: int
     pairs: int
     body_bytes: int
+    answer_code: int
 
 
 def pack(
@@ -73,11 +75,12 @@ def pack(
     hidden: int = 0,
     pairs: int = 0,
     body_bytes: int = 0,
+    answer_code: int = 0,
 ) -> bytes:
     """The bytes of a header with these fields; see Header."""
     return _LAYOUT.pack(
         MAGIC, VERSION, kind, code, call_id, seconds, sent_at_seconds,
-        layer, rows, hidden, pairs, body_bytes,
+        layer, rows, hidden, pairs, body_bytes, answer_code,
     )  # fmt: skip
 
 
@@ -88,7 +91,7 @@ def unpack(data: bytes | memoryview) -> Header:
         ProtocolError: not this protocol, another version, or sizes that contradict each other.
     """
     header = tuple.__new__(Header, _LAYOUT.unpack_from(data))  # Header._make, at half its cost
-    magic, version, kind, code, _, _, _, _, rows, hidden, pairs, body_bytes = header
+    magic, version, kind, code, _, _, _, _, rows, hidden, pairs, body_bytes, _ = header
     if magic != MAGIC or version != VERSION:
         check_prefix(data)
     if kind not in _WITH_ROWS:

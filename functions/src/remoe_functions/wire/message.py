@@ -30,6 +30,8 @@ PAIR_WEIGHT = np.dtype("<f4")
 class WireDtype(IntEnum):
     """How the numbers of rows are written; the values are those on the wire.
 
+    A call's rows are never FLOAT64: it is for partial sums, which are exact in it.
+
     Attributes:
         numpy: dtype of the array that carries them (bfloat16 travels as its bits, in uint16).
     """
@@ -45,6 +47,7 @@ class WireDtype(IntEnum):
     FLOAT32 = 1, "<f4"
     BFLOAT16 = 2, "<u2"
     FLOAT16 = 3, "<f2"
+    FLOAT64 = 4, "<f8"
 
 
 class RefusalCode(IntEnum):
@@ -75,6 +78,7 @@ class Call:
         layer: index of the layer in the model.
         rows: [n, hidden], of `dtype.numpy`.
         dtype: what the numbers in `rows` are.
+        answer_dtype: what the numbers of the answer shall be.
         token_rows: [p] uint32; pair i sends row `token_rows[i]` ...
         experts: [p] uint16; ... to expert `experts[i]` of the layer ...
         weights: [p] float32; ... and adds `weights[i]` times its output to that row's answer.
@@ -85,6 +89,7 @@ class Call:
     layer: int
     rows: npt.NDArray[np.generic]
     dtype: WireDtype
+    answer_dtype: WireDtype
     token_rows: npt.NDArray[np.uint32]
     experts: npt.NDArray[np.uint16]
     weights: npt.NDArray[np.float32]
@@ -96,7 +101,7 @@ class Answer:
 
     Attributes:
         call_id: of the call that is answered.
-        rows: [n, hidden] in the call's dtype; a row without pairs is zero.
+        rows: [n, hidden] in the call's `answer_dtype`; a row without pairs is zero.
         dtype: what the numbers in `rows` are.
         busy_seconds: how long the function computed.
     """
@@ -119,6 +124,8 @@ class Refusal:
 def check_call(call: Call) -> None:
     """Raises ValueError, naming the field, when one has the wrong shape, dtype or range."""
     _check_rows(call.call_id, call.rows, call.dtype)
+    if call.dtype is WireDtype.FLOAT64:
+        raise ValueError("dtype: a call's rows are not float64")
     if not 0 <= call.layer <= MAX_LAYER:
         raise ValueError(f"layer must be in 0..{MAX_LAYER}, got {call.layer}")
     if not isfinite(call.deadline_seconds):

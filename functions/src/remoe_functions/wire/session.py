@@ -190,8 +190,8 @@ def linger(connection: socket.socket) -> None:
 def _require_fitting(call: Call, answer: Answer) -> None:
     if answer.call_id != call.call_id:
         raise ValueError(f"the handler answered call {answer.call_id}, not {call.call_id}")
-    if answer.rows.shape != call.rows.shape or answer.dtype != call.dtype:
+    if answer.rows.shape != call.rows.shape or answer.dtype != call.answer_dtype:
         raise ValueError(
             f"the handler answered {answer.dtype.name} rows of shape {answer.rows.shape}, "
-            f"not {call.dtype.name} of {call.rows.shape}"
+            f"not {call.answer_dtype.name} of {call.rows.shape}"
         )
