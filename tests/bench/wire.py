@@ -5,7 +5,8 @@
 Every wire has its server in a process of its own and takes its turn in every round, so that what
 the machine does meanwhile happens to all of them. The raw echo is a `recv_into` loop and a
 `sendall` on both sides, of as many bytes as a call has on our wire, which a server must have whole
-before it answers.
+before it answers. Rows are bfloat16, and so are answers, but for the wires that are named after
+what partial sums travel in.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +89,14 @@ def serve_unix(nbytes: int) -> None:
 
 
 def echo_call(call: Call) -> Answer:
-    return Answer(call_id=call.call_id, rows=call.rows, dtype=call.dtype, busy_seconds=0.0)
+    dtype = call.answer_dtype
+    rows = call.rows if dtype is call.dtype else sums(call.rows.shape, dtype)
+    return Answer(call_id=call.call_id, rows=rows, dtype=dtype, busy_seconds=0.0)
+
+
+@lru_cache
+def sums(shape: tuple[int, int], dtype: WireDtype) -> np.ndarray:
+    return np.ones(shape, dtype.numpy)
 
 
 def serve_ours(nbytes: int) -> None:
@@ -199,7 +208,9 @@ def echo_through(connection: socket.socket, rows: np.ndarray) -> Callable[[], No
     return call
 
 
-def call_framed(address: str, rows: np.ndarray) -> Callable[[], None]:
+def call_framed(
+    address: str, rows: np.ndarray, answer_dtype: WireDtype = WireDtype.BFLOAT16
+) -> Callable[[], None]:
     connection = Connection.open("127.0.0.1", int(address), token=TOKEN, timeout_seconds=5)
     pairs = len(rows) * EXPERTS_PER_ROW
     token_rows = np.arange(pairs, dtype=np.uint32) // EXPERTS_PER_ROW
@@ -214,6 +225,7 @@ def call_framed(address: str, rows: np.ndarray) -> Callable[[], None]:
                 layer=0,
                 rows=rows,
                 dtype=WireDtype.BFLOAT16,
+                answer_dtype=answer_dtype,
                 token_rows=token_rows,
                 experts=experts,
                 weights=weights,
@@ -261,6 +273,8 @@ class Wire:
 WIRES = (
     Wire(RAW, serve_raw, call_raw),
     Wire(OURS, serve_ours, call_framed),
+    Wire(f"{OURS}, float32", serve_ours, partial(call_framed, answer_dtype=WireDtype.FLOAT32)),
+    Wire(f"{OURS}, float64", serve_ours, partial(call_framed, answer_dtype=WireDtype.FLOAT64)),
     Wire("framed TCP, uvloop server", serve_uvloop, call_framed),
     Wire("ZeroMQ", serve_zeromq, call_zeromq),
     Wire("gRPC", serve_grpc, call_grpc),
@@ -343,11 +357,11 @@ def summarize(row_count: int, seconds: dict[str, list[float]]) -> list[dict[str,
 
 
 def print_table(lines: list[dict[str, object]]) -> None:
-    print(f"{'rows':>4}  {'wire':<28}{'p50 us':>9}{'p99 us':>9}{'x raw':>7}  target")
+    print(f"{'rows':>4}  {'wire':<30}{'p50 us':>9}{'p99 us':>9}{'x raw':>7}  target")
     for line in lines:
         target = f"<= {TARGETS[line['rows']]}" if line["wire"] == OURS else ""
         print(
-            f"{line['rows']:>4}  {line['wire']:<28}{line['p50_us']:>9}{line['p99_us']:>9}"
+            f"{line['rows']:>4}  {line['wire']:<30}{line['p50_us']:>9}{line['p99_us']:>9}"
             f"{line['ratio']:>7}  {target}"
         )
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import torch
+from builders import expert_process
+from builders.tiny_checkpoints import VOCAB
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from main.engine_world import TOKEN, answer_of, serve_function, world
+from main.engine_world import TOKEN, answer_of, plan_for, serve_function, world
 
 from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.expert.native import NativeKernel
 from remoe_functions.kernel.machine import available, native_available
 from remoe_functions.main.calls import Caller
-from remoe_functions.main.directory import StaticDirectory
+from remoe_functions.main.directory import Endpoint, StaticDirectory
 from remoe_functions.main.dispatcher import Dispatcher
 from remoe_functions.main.local_experts import LocalExperts
 from remoe_functions.main.placement import Placement
+from remoe_functions.main.service import Service, ServiceOptions
 from remoe_functions.main.settings import CallSettings
 from remoe_functions.main.timing import StepTimer
 from remoe_functions.wire.errors import CallRefused
@@ -154,12 +159,49 @@ PLACEMENTS = {
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_greedy_answers_are_the_same_wherever_experts_are(checkpoint_of, architecture, dtype):
     folder = checkpoint_of(architecture, dtype=dtype, num_experts_per_tok=4)
-    prompts = [[(3 + 7 * number + 5 * place) % 128 for place in range(40)] for number in range(3)]
 
     def answers(**placement):
         with world(folder, kernel=native, **placement) as w:
-            return [answer_of(w.service, prompt, 60) for prompt in prompts]
+            return answers_of(w.service, 3, 60)
 
     at_home = answers()
     for name, placement in PLACEMENTS.items():
         assert answers(**placement) == at_home, name
+
+
+def answers_of(service, prompts, tokens):
+    return [
+        answer_of(service, [(3 + 7 * number + 5 * place) % VOCAB for place in range(40)], tokens)
+        for number in range(prompts)
+    ]
+
+
+@pytest.mark.slow
+def test_long_answers_over_processes_are_those_of_one_process(checkpoint_of, tmp_path):
+    sizes = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 8}
+    folder = checkpoint_of(
+        "mixtral", dtype="bfloat16", num_local_experts=8, num_experts_per_tok=4, **sizes
+    )
+    checkpoint = Checkpoint.open(folder)
+
+    def answers(plan, endpoints):
+        calls = CallSettings(call_seconds=30.0)
+        options = ServiceOptions(model=folder, plan=plan, token=expert_process.TOKEN, calls=calls)
+        service = Service(options, StaticDirectory(endpoints), lambda _: None)
+        service.start()
+        try:
+            found = answers_of(service, 6, 150)
+            assert not service.caller.given_up
+            return found
+        finally:
+            service.stop()
+
+    striped = plan_for(checkpoint, lambda _: True, functions=3)
+    with ExitStack() as stack:
+        endpoints = {}
+        for function in striped.functions:
+            alone = expert_process.plan_for(folder, served=set(function.experts).__contains__)
+            path = expert_process.written_plan(alone, tmp_path / function.name)
+            running = stack.enter_context(expert_process.running(folder, path))
+            endpoints[function.name] = (Endpoint(running.host, running.port),)
+        assert answers(striped, endpoints) == answers(plan_for(checkpoint, lambda _: False), {})
