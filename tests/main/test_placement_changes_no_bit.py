@@ -155,14 +155,16 @@ PLACEMENTS = {
 }
 
 
-@pytest.mark.parametrize("architecture", ["mixtral", "deepseek_v3"])
-@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+@pytest.mark.parametrize(
+    ("architecture", "dtype"),
+    [("mixtral", "bfloat16"), ("mixtral", "float32"), ("deepseek_v3", "bfloat16")],
+)
 def test_greedy_answers_are_the_same_wherever_experts_are(checkpoint_of, architecture, dtype):
     folder = checkpoint_of(architecture, dtype=dtype, num_experts_per_tok=4)
 
     def answers(**placement):
         with world(folder, kernel=native, **placement) as w:
-            return answers_of(w.service, 3, 60)
+            return answers_of(w.service, 2, 60)
 
     at_home = answers()
     for name, placement in PLACEMENTS.items():
