@@ -18,9 +18,10 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 import httpx
 import numpy as np
@@ -212,7 +213,7 @@ async def outcome_of(
 ) -> Outcome:
     run = await carried_out(options, plan, prompts)
     estimates = [
-        estimate_plan(
+        one_by_one(
             plan,
             routing=routing,
             workload=Workload(
@@ -233,6 +234,17 @@ async def outcome_of(
         | {"remote assignments, %": remote_share(plan, routing, run.answers)},
         measured=measured(plan, run),
         fallbacks=sum(answer.receipt.fallback for answer in run.answers if answer.receipt),
+    )
+
+
+def one_by_one(plan: Plan, *, workload: Workload, **given: Any) -> Estimate:
+    """Costs at the rate, latency of requests that never meet."""
+    alone = estimate_plan(plan, workload=replace(workload, requests_per_second=0.0), **given)
+    return replace(
+        estimate_plan(plan, workload=workload, **given),
+        latency=alone.latency,
+        ttft_terms=alone.ttft_terms,
+        tpot_terms=alone.tpot_terms,
     )
 
 

@@ -110,7 +110,7 @@ def a_world(
     return {
         "architecture": architecture,
         "routing": routing or a_routing(architecture, seed),
-        "workload": workload or Workload(requests_per_second=10.0),
+        "workload": workload or Workload(requests_per_second=0.01),
         "slo": slo or Slo(),
         "profile": profile or a_profile(),
         "offerings": offerings or some_offerings(),
@@ -128,7 +128,7 @@ def a_random_world(seed, billing=Billing.BUSY, samples=0, deviation=0.0):
         expert_mib=float(chance.choice([2, 8, 16, 64, 150])),
         main_mib=float(chance.choice([64, 512, 2048])),
     )
-    rate = 10.0 if not samples else float(chance.choice([0.001, 0.02, 0.2, 5.0]))
+    rate = 0.01 if not samples else float(chance.choice([0.001, 0.005, 0.02, 0.05]))
     return a_world(
         architecture=architecture,
         routing=a_routing(

@@ -47,6 +47,24 @@ def test_json_is_the_plan_with_its_estimate_and_alternatives(remoe, model, histo
     assert plan.estimate.latency.tpot_seconds > 0
 
 
+def test_a_rate_that_nobody_can_serve_is_never_called_kept(
+    remoe, model, history, profile, tmp_path
+):
+    workload = tmp_path / "requests.toml"
+    workload.write_text("prompt_tokens = 9\noutput_tokens = 30\nrequests_per_second = 1e6\n")
+    asked = ("plan", model, "--history", history, "--profile", profile, "--workload", workload)
+    body = json.loads(remoe(*asked, "--json").stdout)
+    assert body["feasible"] is False
+    assert body["shortfalls"][0].startswith("The main model is asked for")
+    load = body["estimate"]["load"]
+    assert load["share"] > 1
+    more = json.loads(remoe(*asked, "--max-batch", "32", "--json").stdout)["estimate"]["load"]
+    assert more["most_requests_per_second"] > load["most_requests_per_second"]
+    shown = remoe(*asked).stdout
+    assert "load of the main model" in shown
+    assert "wait without end" in shown
+
+
 def test_the_papers_method_is_a_value(remoe, model, history, profile):
     shown = remoe(
         *("plan", model, "--history", history, "--profile", profile),

@@ -81,8 +81,8 @@ NOT_SHOWN = """\
   paper's one server they would share its memory's: six functions of 10 GiB draw more than it has.
 - **Warm for nothing.** Where work alone is paid for, hundreds of GiB of functions stand ready and
   nobody pays for them; no provider gives that away without limit.
-- **The planner knows no overload.** At rates at which one main model cannot keep up it plans as if
-  it could; the stretched day shows it, for MIX and for ours alike.
+- **Only the mean of a load is known.** The planner counts how many requests a rate brings together,
+  and promises nothing beyond what a main model can do; the bursts of a day are not in its rate.
 - **Cold starts share cores.** On the demo's two cores thirty functions start together and slow
   down the main model's start; the simulator starts each as if alone, and is far too rosy there.
 - **A token's experts in two functions are summed in another order**, and rounding may choose

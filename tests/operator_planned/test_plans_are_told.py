@@ -54,6 +54,24 @@ def test_a_missed_promise_is_found_again_in_the_plan_alone():
     assert shortfalls_of(made.plan, a_spec()) == ()
 
 
+def test_more_than_can_be_done_is_told_with_what_would_do():
+    busy = {"workload": {"requestsPerMinute": 30_000}, "slo": {"tpot": "10s", "ttft": "60s"}}
+    told = summary(**busy)
+    assert told.load.endswith("% of 1 replica")
+    (missed,) = told.shortfalls
+    assert "times what can be done: 1.8e+06 requests an hour hold one" in missed
+    assert missed.endswith(" main models.")
+    calm = summary(slo=busy["slo"], workload={"requestsPerMinute": 1})
+    assert calm.shortfalls == ()
+    assert int(calm.load.split("%")[0]) < 100
+
+
+def test_the_load_of_a_machine_that_nobody_knows_is_not_told():
+    told = summary(workload={"requestsPerMinute": 30_000})
+    assert told.load is None
+    assert told.shortfalls == ()
+
+
 def test_a_plan_without_an_estimate_is_told_without_one():
     told = summary_of(a_plan(), a_spec())
     assert (told.method, told.cost_per_hour, told.ttft) == ("by hand", None, None)
@@ -115,6 +133,8 @@ def key(profile=None, architecture=SHAPE, **sections):
         {"main": {"memoryLimit": "2Gi"}},
         {"main": {"idleTimeout": "1m"}},
         {"main": {"minReplicas": 1}},
+        {"main": {"maxBatch": 4}},
+        {"main": {"maxReplicas": 4}},
         {"experts": {"tiers": ["local"]}},
         {"experts": {"maxFunctions": 2}},
         {"profile": "text"},
@@ -128,8 +148,6 @@ def test_whatever_planning_reads_asks_anew(sections):
 @pytest.mark.parametrize(
     "sections",
     [
-        {"main": {"maxReplicas": 3}},
-        {"main": {"maxBatch": 3}},
         {"main": {"podTemplate": {"spec": {}}}},
         {"experts": {"podTemplate": {"spec": {}}}},
         {"experts": {"cpu": "1"}},

@@ -46,6 +46,8 @@ def test_a_token_visits_top_k_experts_each_once_at_most(weights, top_k):
         (lambda: Workload(requests_per_second=-1), "requests_per_second must be finite and >= 0"),
         (lambda: MemoryGrid(least_bytes=2, most_bytes=1), "most_bytes must be >= least_bytes"),
         (lambda: Offerings(max_replicas=0), "max_replicas must be >= 1, got 0"),
+        (lambda: Offerings(max_batch=0), "max_batch must be >= 1, got 0"),
+        (lambda: Offerings(main_replicas=0), "main_replicas must be >= 1, got 0"),
         (lambda: Offerings(cores_per_gib=0), "cores_per_gib must be finite and > 0, got 0"),
     ],
 )

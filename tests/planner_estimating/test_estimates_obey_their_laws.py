@@ -118,8 +118,8 @@ def test_more_cores_are_never_slower(world):
     rich = replace(plan, functions=tuple(replace(f, cores=4.0) for f in plan.functions))
     poor = replace(plan, functions=tuple(replace(f, cores=0.5) for f in plan.functions))
     fast, slow = (estimate_plan(p, **given_).latency for p in (rich, poor))
-    assert fast.ttft_seconds <= slow.ttft_seconds * (1 + 1e-9)
-    assert fast.tpot_seconds <= slow.tpot_seconds * (1 + 1e-9)
+    assert fast.ttft_seconds <= slow.ttft_seconds * (1 + 1e-6)
+    assert fast.tpot_seconds <= slow.tpot_seconds * (1 + 1e-6)
 
 
 @given(worlds())

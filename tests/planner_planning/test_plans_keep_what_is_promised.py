@@ -211,7 +211,7 @@ def test_more_layers_than_functions_still_have_a_plan():
 
 
 def test_several_requests_at_a_time_are_planned_for():
-    world = a_world(workload=Workload(requests_per_second=5.0, concurrency=2.4))
+    world = a_world(workload=Workload(requests_per_second=0.5, concurrency=2.4))
 
     planned = make_plan(method=Method.MARGINAL, **world)
 

@@ -33,7 +33,7 @@ def estimated(service, *, prompt, output, **workload):
 def test_latency_and_cost_are_the_estimators():
     service = contender(profile=PROFILE)
     day = simulate(service, [request(chunks=(256, 256), steps=41)])
-    told = estimated(service, prompt=512, output=41)
+    told = estimated(service, prompt=512, output=41, requests_per_second=0.0)
     one = day.served[0]
     # The estimator takes the context of the middle step for that of all.
     assert one.tpot_seconds == pytest.approx(told.latency.tpot_seconds, rel=1e-4)

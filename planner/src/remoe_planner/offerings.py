@@ -68,6 +68,8 @@ class Offerings:
         max_functions: functions in a plan at most.
         max_replicas: replicas of a function at most (z_max).
         payload_bytes: token rows in one call at most; None where calls are not bounded.
+        max_batch: requests that a main model decodes together at most.
+        main_replicas: main models at most, of which there are as many as the load needs.
     """
 
     function_memory: MemoryGrid = field(
@@ -87,13 +89,15 @@ class Offerings:
     max_functions: int = 64
     max_replicas: int = 4
     payload_bytes: int | None = None
+    max_batch: int = 8
+    main_replicas: int = 1
 
     def __post_init__(self) -> None:
         for name in ("cores_per_gib", "max_function_cores"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"offerings: {name} must be finite and > 0, got {value}")
-        for name in ("max_functions", "max_replicas"):
+        for name in ("max_functions", "max_replicas", "max_batch", "main_replicas"):
             if getattr(self, name) < 1:
                 raise ValueError(f"offerings: {name} must be >= 1, got {getattr(self, name)}")
         for name in ("main_keep_alive_seconds", "function_keep_alive_seconds", "payload_bytes"):

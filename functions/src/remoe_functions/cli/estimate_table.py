@@ -57,6 +57,8 @@ def _lines(slo: Slo) -> Iterable[tuple[str, Callable[[Estimate], str]]]:
         lambda e: _against(e.latency.tpot_at_percentile_seconds, slo.tpot_seconds),
     )
     yield "cold start, with chance", _cold
+    yield "load of the main model", _load
+    yield "decoded together, mean", lambda e: f"{e.load.rows:.2f}" if e.load else ""
     yield "main model memory", lambda e: _gib(e.main_memory_bytes)
     yield "GPU memory", lambda e: _gib(e.main_gpu_bytes)
     yield "functions' memory", lambda e: _gib(e.function_memory_bytes)
@@ -70,6 +72,16 @@ def _lines(slo: Slo) -> Iterable[tuple[str, Callable[[Estimate], str]]]:
 def _against(value: float, bound: float | None) -> str:
     missed = bound is not None and value > bound
     return f"[red]{written(value)} ✗[/]" if missed else written(value)
+
+
+def _load(estimate: Estimate) -> str:
+    load = estimate.load
+    if load is None:
+        return ""
+    told = f"{load.share:.0%}"
+    if load.most_replicas > 1:
+        told += f", {load.replicas} of {load.most_replicas}"
+    return f"[red]{told} ✗[/]" if load.overloaded else told
 
 
 def _cold(estimate: Estimate) -> str:
@@ -90,5 +102,7 @@ def _caption(candidates: Sequence[Candidate], slo: Slo, currency: str) -> str:
     lines = [f"costs in {currency}; profile: {candidates[0].estimate.profile}"]
     if promised:
         lines.append(f"✗ misses the SLO: {', '.join(promised)} at p{100 * slo.percentile:g}")
+    if any(c.estimate.load is not None and c.estimate.load.overloaded for c in candidates):
+        lines.append("✗ load: requests come faster than they are served, and wait without end")
     lines += [f"{c.name}: {c.note}." for c in candidates if c.note]
     return "\n".join(lines)

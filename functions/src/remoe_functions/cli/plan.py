@@ -30,6 +30,7 @@ def plan(
     billing: own.BillingOption = Billing.AWAKE,
     functions: own.MostFunctions = None,
     max_replicas: shared.Replicas = 1,
+    max_batch: own.MaxBatch = 8,
     keep_alive: shared.KeepAlive = 60.0,
     main_keep_alive: own.MainKeepAlive = 300.0,
     cores_per_gib: own.CoresPerGib = None,
@@ -44,9 +45,8 @@ def plan(
 ) -> None:
     """Choose where each expert runs, and print the plan with its estimate and its reasons.
 
-    With a latency to keep, or a hardware profile (`remoe profile`), experts, memory and replicas
-    are chosen at least cost. Without, the least used experts go first (--remote-share), as the
-    recorded history says (`remoe record`). Also `remoe plan explain`, and `remoe plan frontier`.
+    With a latency to keep, or a hardware profile (`remoe profile`), they are chosen at least cost;
+    else the least used experts go first (--remote-share), by the history (`remoe record`).
 
     For example:
 
@@ -69,6 +69,7 @@ def plan(
         billing=billing,
         functions=functions,
         max_replicas=max_replicas,
+        max_batch=max_batch,
         keep_alive_seconds=keep_alive,
         main_keep_alive_seconds=main_keep_alive,
         cores_per_gib=cores_per_gib,

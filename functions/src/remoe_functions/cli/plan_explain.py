@@ -17,7 +17,7 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="[ABOUT]...",
-            help="Experts (3/17), functions (experts-1) or constraints (TPOT).",
+            help="Experts (3/17), functions (experts-1), constraints (TPOT), or load.",
             show_default="every function and binding constraint",
         ),
     ] = None,

@@ -71,6 +71,9 @@ MostFunctions = Annotated[
     int | None,
     Option(min=1, help="Expert functions at most.", show_default="as many as pay; 4 by use alone"),
 ]
+MaxBatch = Annotated[
+    int, Option(min=1, help="Requests that the main model decodes together, at most.")
+]
 RemoteShare = Annotated[
     float | None,
     Option(

@@ -121,6 +121,7 @@ class QuestionOptions:
         billing: what is made cheapest.
         functions: functions at most; None: as many as pay.
         max_replicas: replicas of each at most.
+        max_batch: requests that the main model decodes together at most.
         keep_alive_seconds: how long an idle function stays.
         main_keep_alive_seconds: how long an idle main model stays.
         experts: sidecar of quantized experts; None: those of the checkpoint.
@@ -135,6 +136,7 @@ class QuestionOptions:
     billing: Billing = Billing.AWAKE
     functions: int | None = None
     max_replicas: int = 1
+    max_batch: int = 8
     keep_alive_seconds: float = 60.0
     main_keep_alive_seconds: float = 300.0
     experts: Path | None = None
@@ -215,6 +217,7 @@ def _offerings(options: QuestionOptions, profile: HardwareProfile) -> Offerings:
         main_keep_alive_seconds=options.main_keep_alive_seconds,
         function_keep_alive_seconds=options.keep_alive_seconds,
         max_replicas=options.max_replicas,
+        max_batch=options.max_batch,
     )
     if options.cores_per_gib is None:
         rented = replace(rented, cores_per_gib=_ANY_CORE, max_function_cores=1.0)

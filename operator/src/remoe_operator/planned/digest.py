@@ -12,6 +12,7 @@ from remoe_operator.resource.spec import MoEServiceSpec
 from remoe_planner.plan import PLAN_VERSION, Plan
 
 _MARK = 8
+_MAIN = ("device", "cpu", "memory_limit", "max_batch", "max_replicas")
 
 
 def digest_of(plan: Plan) -> str:
@@ -47,9 +48,12 @@ def question_key(spec: MoEServiceSpec, facts: ModelFacts, profile: str | None = 
 
 
 def _read_by_planning(spec: MoEServiceSpec) -> dict[str, Any]:
-    """How many replicas an autoscaler keeps moves no plan; whether any is kept does."""
+    """How many replicas an autoscaler keeps moves no plan; whether any is kept does.
+
+    How many there may be does, too: it says what load the plan has to carry.
+    """
     asked = spec.model_dump(mode="json", include={"slo", "workload", "prices", "main", "experts"})
-    main = {name: asked["main"][name] for name in ("device", "cpu", "memory_limit")}
+    main = {name: asked["main"][name] for name in _MAIN}
     keeps = spec.main.min_replicas > 0
     main |= {"keeps": keeps, "idle": None if keeps else asked["main"]["idle_timeout"]}
     experts = {k: v for k, v in asked["experts"].items() if k not in ("pod_template", "cpu")}

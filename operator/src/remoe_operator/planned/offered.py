@@ -36,6 +36,8 @@ def offerings_of(spec: MoEServiceSpec, profile: HardwareProfile) -> Offerings:
         function_keep_alive_seconds=seconds_of(spec.experts.keep_alive),
         max_functions=spec.experts.max_functions,
         max_replicas=spec.experts.max_replicas,
+        max_batch=spec.main.max_batch,
+        main_replicas=spec.main.max_replicas,
     )
 
 

@@ -12,6 +12,7 @@ from remoe_operator.planned.by_use import DoesNotFitError, plan_by_use
 from remoe_operator.planned.digest import digest_of, question_key
 from remoe_operator.planned.machine import machine_of
 from remoe_operator.planned.offered import offerings_of
+from remoe_operator.planned.summary import shortfalls_of
 from remoe_operator.planned.tiers import plans_remotely, within_tiers
 from remoe_operator.planned.usage import Usage
 from remoe_operator.planned.workload import slo_of, workload_of
@@ -26,7 +27,6 @@ from remoe_planner.method import Method
 from remoe_planner.offerings import Offerings
 from remoe_planner.plan import Plan
 from remoe_planner.planning.make_plan import make_plan
-from remoe_planner.planning.promise import shortfalls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +89,8 @@ def make(
         return Refused(reason="ProfileInvalid", message=f"profile {_name(spec)}: {error}.")
     except ValueError as error:
         return Refused(reason="NothingFits", message=f"No plan fits the spec's bounds: {error}.")
-    missed = shortfalls(plan.estimate, question.slo) if plan.estimate else ()
-    return Made(
-        plan=PlanInForce(plan=plan, digest=digest_of(plan), key=question_key(spec, facts, profile)),
-        shortfalls=tuple(shortfall.sentence for shortfall in missed),
-        notes=notes,
-    )
+    made = PlanInForce(plan=plan, digest=digest_of(plan), key=question_key(spec, facts, profile))
+    return Made(plan=made, shortfalls=shortfalls_of(made, spec), notes=notes)
 
 
 def usage_asks_for_a_plan(usage: Mapping[str, Any]) -> bool:

@@ -37,6 +37,7 @@ def summary_of(plan: PlanInForce, spec: MoEServiceSpec) -> PlanSummary:
         function_memory=_memory(sum(function.memory_bytes for function in made.functions)),
         ttft=_told(estimate, spec, made.method, "ttft"),
         tpot=_told(estimate, spec, made.method, "tpot"),
+        load=_load(estimate, spec, made.method),
         cost_per_hour=_money(cost.per_hour, currency) if cost else None,
         cost_per_million_tokens=_money(cost.per_million_tokens, currency) if cost else None,
         binding=_few(made.binding, _MOST_BINDING),
@@ -46,10 +47,15 @@ def summary_of(plan: PlanInForce, spec: MoEServiceSpec) -> PlanSummary:
 
 
 def shortfalls_of(plan: PlanInForce, spec: MoEServiceSpec) -> tuple[str, ...]:
-    """Sentences about the spec's promises that the plan misses; empty where it keeps them all."""
-    if plan.plan.estimate is None:
+    """Sentences about the spec's promises that the plan misses; empty where it keeps them all.
+
+    That more is asked than can be done is missed whatever is promised, but on a machine of which
+    nobody knows how fast it is.
+    """
+    estimate, known = plan.plan.estimate, _is_known(spec, plan.plan.method) or _promises(spec)
+    if estimate is None or not known:
         return ()
-    return tuple(missed.sentence for missed in shortfalls(plan.plan.estimate, slo_of(spec)))
+    return tuple(missed.sentence for missed in shortfalls(estimate, slo_of(spec)))
 
 
 def cost_now(plan: PlanInForce, spec: MoEServiceSpec, awake: Mapping[str, int]) -> str:
@@ -74,12 +80,28 @@ def _told(
     estimate: Estimate | None, spec: MoEServiceSpec, method: Method | None, name: str
 ) -> str | None:
     """A latency; not that of a plan by use alone on a machine that nobody measured."""
-    if estimate is None:
-        return None
     promised = getattr(spec.slo, name) is not None
-    if not promised and method is Method.LEAST_USED and spec.profile is None:
+    if estimate is None or not (promised or _is_known(spec, method)):
         return None
     return duration_of(_latency(estimate.latency, name, at_percentile=promised))
+
+
+def _load(estimate: Estimate | None, spec: MoEServiceSpec, method: Method | None) -> str | None:
+    """How much is asked, as far as the machine is known."""
+    load = estimate.load if estimate else None
+    if load is None or not (_promises(spec) or _is_known(spec, method)):
+        return None
+    of = "1 replica" if load.most_replicas == 1 else f"{load.most_replicas} replicas"
+    return f"{load.share:.0%} of {of}"
+
+
+def _promises(spec: MoEServiceSpec) -> bool:
+    return spec.slo.ttft is not None or spec.slo.tpot is not None
+
+
+def _is_known(spec: MoEServiceSpec, method: Method | None) -> bool:
+    """Whether times are worth telling: of a machine that was measured, or that was planned for."""
+    return spec.profile is not None or method is not Method.LEAST_USED
 
 
 def _latency(latency: LatencyEstimate, name: str, *, at_percentile: bool) -> float:

@@ -59,6 +59,12 @@ class PlanSummary(ResourceModel):
     tpot: str | None = Field(
         None, max_length=32, description="Expected time per output token, likewise."
     )
+    load: str | None = Field(
+        None,
+        max_length=64,
+        description="What the expected requests ask of what the main model can do, at its most "
+        "replicas.",
+    )
     cost_per_hour: str | None = Field(None, max_length=64, description="Expected cost.")
     cost_per_million_tokens: str | None = Field(None, max_length=64, description="Expected cost.")
     binding: Annotated[tuple[str, ...], Field(max_length=16)] = Field(

@@ -63,8 +63,9 @@ def sleep_of(
     workload: Workload,
     offerings: Offerings,
     use: Use,
+    replicas: int = 1,
 ) -> Sleep:
-    """How often the parts sleep under a workload."""
+    """How often the parts sleep under a workload, main models being so many beside each other."""
     rate = workload.requests_per_second
     starts = np.array([profile.function_start.of(w) for w in placed.weight_bytes], np.float64)
     # What a request asks of a function if it asks for it at all. No record is long enough to say
@@ -79,9 +80,10 @@ def sleep_of(
     if offerings.main_keep_alive_seconds is not None:
         hold = use.span_seconds + offerings.main_keep_alive_seconds
         start = profile.main_start.of(placed.local_weight_bytes)
-        asleep = float(asleep_share(rate, hold, start))
-        waking = asleep * (1 + rate * start)
-        seconds = float(awake_per_request(rate, hold, start))
+        each = rate / replicas
+        asleep = float(asleep_share(each, hold, start))
+        waking = asleep * (1 + each * start)
+        seconds = float(awake_per_request(each, hold, start))
     return Sleep(
         main_asleep=asleep,
         main_waking=waking,
@@ -109,10 +111,12 @@ def awake_cost(
     offerings: Offerings,
     use: Use,
     sleep: Sleep,
+    replicas: int = 1,
 ) -> CostEstimate:
     """Every second from start to stop is paid for: keep-alive, cold starts and kept replicas.
 
-    Where no request ever comes, one request's cost is that of waking what sleeps.
+    Of several main models that are kept one stays through an hour without requests. Where no
+    request ever comes, one request's cost is that of waking what sleeps.
     """
     main_price = _main_per_second(placed, prices)
     prices_of = placed.memory_bytes / GIB * prices.function_gib_second
@@ -123,7 +127,7 @@ def awake_cost(
     always = offerings.main_keep_alive_seconds is None
     return _cost(
         workload,
-        main=main_price * (share if always else sleep.main_seconds),
+        main=main_price * (replicas * share if always else sleep.main_seconds),
         functions=functions + kept * share,
         calls=float(use.calls.sum()) * prices.call,
         kept_per_second=kept + (main_price if always else 0.0),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from remoe_planner.latency.decode import ExpertSeconds, decode_expert_seconds
 from remoe_planner.latency.together import in_line, together
 
 BETWEEN_PASSES, FRONT_DOOR = "between passes", "front door"
+LINE, OTHERS = "in line", "others' prompts"
 CONTEXT = "context"
 CALLS, WAITING = "calls", "waiting for functions"
 MODEL_ERROR = 0.03
 """How much too low the mean step's seconds in functions may be: found against simulated requests,
 whose picks are less independent than the model's."""
-_BESIDE_PASSES = {BETWEEN_PASSES, FRONT_DOOR}
+_BESIDE_PASSES = {BETWEEN_PASSES, FRONT_DOOR, LINE, OTHERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +46,10 @@ class Step:
     def pass_seconds(self) -> float:
         """The forward pass alone: what is billed."""
         return sum(value for term, value in self.terms.items() if term not in _BESIDE_PASSES)
+
+    def longer(self, term: str, seconds: float) -> Step:
+        """This step with seconds that are nobody's work."""
+        return replace(self, terms={**self.terms, term: seconds})
 
     def mixed(self, other: Step, share: float) -> Step:
         """This step, and the other one with this share of the time."""
@@ -80,45 +85,31 @@ def decode_step(
         context_tokens: tokens that each has behind it, a mean.
     """
     works = step_works(profile, visits, concurrency)
-    return mean_step(placed, profile, picks, works, concurrency, context_tokens)
-
-
-def mean_step(
-    placed: Placed,
-    profile: HardwareProfile,
-    picks: Picks,
-    works: Sequence[StepWork],
-    concurrency: float,
-    context_tokens: float,
-) -> Step:
-    """`decode_step` for work that is made ready."""
-    steps = [_whole_step(placed, profile, picks, work, context_tokens) for work in works]
+    steps = [whole_step(placed, profile, picks, work, context_tokens) for work in works]
     if len(steps) == 1:
         return steps[0]
     return steps[0].mixed(steps[1], concurrency - works[0].requests)
 
 
-def _whole_step(
+def whole_step(
     placed: Placed,
     profile: HardwareProfile,
     picks: Picks,
     asked: StepWork,
     context_tokens: float,
+    uneven: Uneven | None = None,
 ) -> Step:
+    """The step of a whole number of requests; arguments as above, what is uneven if known."""
     layers, rows = len(placed.homes), asked.requests
     work = _function_seconds(placed, asked)
     called = 1 - (1 - picks.called) ** rows if rows > 1 else picks.called
     if rows == 1:
-        experts = decode_expert_seconds(
-            profile,
-            row_bytes=row_bytes_of(placed),
-            hits=picks.hits,
-            function_cores=picks.cores,
-            concentration=picks.concentration,
-            calls=picks.calls,
-        )
+        experts = _one_row(placed, profile, picks)
     else:
         experts = _shared_seconds(placed, profile, picks, asked, work, called)
+        uneven = uneven or Uneven.of(placed, profile, picks, asked)
+        longer = uneven.seconds(rows, work.sum(axis=1))
+        experts = replace(experts, waiting=experts.waiting + longer)
     terms = {
         "attention and gates": layers * float(profile.module.at(rows)),
         CONTEXT: layers * rows * context_tokens * profile.context_seconds,
@@ -129,6 +120,48 @@ def _whole_step(
         BETWEEN_PASSES: float(profile.step.at(rows)),
     }
     return Step(terms=terms, busy_seconds=work.sum(axis=0), calls=called.sum(axis=0))
+
+
+def _one_row(placed: Placed, profile: HardwareProfile, picks: Picks) -> ExpertSeconds:
+    return decode_expert_seconds(
+        profile,
+        row_bytes=row_bytes_of(placed),
+        hits=picks.hits,
+        function_cores=picks.cores,
+        concentration=picks.concentration,
+        calls=picks.calls,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Uneven:
+    """By which layers wait longer for their busiest function than for the mean one.
+
+    Known for one row. Rows are independent of each other, so that of more rows it is that of one
+    times their root, as much shorter as sharing makes their work.
+
+    Attributes:
+        one: [layers], seconds for one row.
+        work: [layers], seconds of functions' work for one row.
+    """
+
+    one: Floats
+    work: Floats
+
+    @classmethod
+    def of(cls, placed: Placed, profile: HardwareProfile, picks: Picks, asked: StepWork) -> Uneven:
+        """Of a placement; from a step of any number of rows."""
+        if not placed.functions:
+            return cls(one=np.zeros(len(placed.homes)), work=np.zeros(len(placed.homes)))
+        row = StepWork(profile, asked.rows / asked.requests, 1)
+        work = _function_seconds(placed, row)
+        mean = _shared_seconds(placed, profile, picks, row, work, picks.called).total
+        one = np.maximum(_one_row(placed, profile, picks).total - mean, 0.0)
+        return cls(one=one, work=work.sum(axis=1))
+
+    def seconds(self, rows: int, work: Floats) -> Floats:
+        """[layers], for so many rows, whose work in functions takes so long."""
+        return np.asarray(self.one * rows**0.5 * (work / np.maximum(rows * self.work, _TINY)))
 
 
 def _shared_seconds(
@@ -185,3 +218,6 @@ def remote_seconds(placed: Placed, asked: PromptWork | StepWork) -> Floats:
 def row_bytes_of(placed: Placed) -> int:
     """Bytes of one token row on the wire (D): two for each value, as in bfloat16."""
     return 2 * placed.architecture.hidden_size
+
+
+_TINY = 1e-300

@@ -19,13 +19,14 @@ from remoe_planner.estimating.decoding import (
     MODEL_ERROR,
     WAITING,
     Step,
-    mean_step,
     row_bytes_of,
 )
 from remoe_planner.estimating.demanded import Picks, picks_of, sampled, touch_probability
 from remoe_planner.estimating.given import Given
+from remoe_planner.estimating.loading import Loading
 from remoe_planner.estimating.placed import Bools, Floats, Placed
 from remoe_planner.estimating.prefilling import Shares, prefill
+from remoe_planner.estimating.step_curve import StepCurve
 from remoe_planner.hardware.profile import HardwareProfile
 from remoe_planner.latency.decode import decode_expert_seconds, remote_hits
 from remoe_planner.offerings import Offerings
@@ -71,19 +72,21 @@ def estimate_placed(placed: Placed, *, given: Given, offerings: Offerings, slo: 
         slo: as above.
     """
     world = _World(placed, given, offerings, slo)
-    first, step, use = world.typical()
-    sleep = sleep_of(placed, given.profile, given.workload, offerings, use)
+    first, steps, use = world.typical()
+    load = Loading.of(first, steps, given, offerings, percentile=slo.percentile)
+    sleep = sleep_of(placed, given.profile, given.workload, offerings, use, load.replicas)
     prices = offerings.prices
     return Estimate(
-        latency=world.latency(first, step, use, sleep),
+        latency=world.latency(steps, use, sleep, load),
         busy=busy_cost(placed, prices, given.workload, use),
-        awake=awake_cost(placed, prices, given.workload, offerings, use, sleep),
+        awake=awake_cost(placed, prices, given.workload, offerings, use, sleep, load.replicas),
         main_memory_bytes=placed.main_memory_bytes,
         main_gpu_bytes=placed.main_gpu_bytes,
         function_memory_bytes=int(placed.memory_bytes.sum()),
-        ttft_terms=dict(first.terms),
-        tpot_terms=dict(step.terms),
+        ttft_terms=dict(load.first.terms),
+        tpot_terms=dict(load.step.terms),
         profile=given.profile.title,
+        load=load.told(placed),
     )
 
 
@@ -97,11 +100,15 @@ class _World:
         self.picks: Picks = picks_of(placed, given.visits, given.powers)
         self.samples = sampled(placed, given.samples)
 
-    def typical(self) -> tuple[Step, Step, Use]:
-        """The first token, a further one, and what a typical request takes of the parts."""
+    def typical(self) -> tuple[Step, StepCurve, Use]:
+        """The first token, further ones, and what a typical request takes of the parts.
+
+        What it takes is told for as many requests together as are stated: cost is no promise.
+        """
         work = self.workload
         first = self._first(Shares.of(self.placed, self.given.typical))
-        step = self._step(work.prompt_tokens + work.output_tokens / 2)
+        steps = self._steps(work.prompt_tokens + work.output_tokens / 2)
+        step = steps.at(work.concurrency)
         own = work.output_tokens / work.concurrency
         use = Use(
             main_seconds=first.pass_seconds + own * step.pass_seconds,
@@ -110,17 +117,19 @@ class _World:
             calls=first.calls + own * step.calls,
             touched=touch_probability(self.placed, self.given, self.samples),
         )
-        return first, step, use
+        return first, steps, use
 
-    def latency(self, first: Step, step: Step, use: Use, sleep: Sleep) -> LatencyEstimate:
+    def latency(self, steps: StepCurve, use: Use, sleep: Sleep, load: Loading) -> LatencyEstimate:
         start = self.profile.main_start.of(self.placed.local_weight_bytes)
         # A prompt whose functions sleep waits for no start of theirs: main computes their experts.
         needed = use.touched * sleep.asleep
         return LatencyEstimate(
-            ttft_seconds=first.seconds,
-            tpot_seconds=step.seconds,
-            ttft_at_percentile_seconds=self._late_first(needed, sleep, start),
-            tpot_at_percentile_seconds=self._late_step(step),
+            ttft_seconds=load.first.seconds,
+            tpot_seconds=load.step.seconds,
+            ttft_at_percentile_seconds=self._late_first(needed, sleep, start)
+            + load.late_line_seconds,
+            tpot_at_percentile_seconds=self._late_step(steps.at(self.workload.concurrency))
+            + load.late_step_seconds,
             percentile=self.slo.percentile,
             cold_start_seconds=start if self.offerings.main_keep_alive_seconds is not None else 0.0,
             cold_start_probability=sleep.main_waking,
@@ -135,14 +144,13 @@ class _World:
             asleep=asleep,
         )
 
-    def _step(self, context_tokens: float) -> Step:
-        return mean_step(
-            self.placed,
-            self.profile,
-            self.picks,
-            self.given.steps,
-            self.workload.concurrency,
-            context_tokens,
+    def _steps(self, context_tokens: float) -> StepCurve:
+        return StepCurve(
+            placed=self.placed,
+            given=self.given,
+            picks=self.picks,
+            max_batch=self.offerings.max_batch,
+            context_tokens=context_tokens,
         )
 
     def _late_first(self, needed: Floats, sleep: Sleep, start: float) -> float:

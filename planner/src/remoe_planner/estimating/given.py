@@ -140,6 +140,7 @@ class Given:
     ) -> None:
         self.routing, self.workload, self.profile = routing, workload, profile
         self._top_k = top_k
+        self._steps: dict[int, StepWork] = {}
         self.prompt_visits, self.visits = routing.visits(top_k)
 
     @cached_property
@@ -161,8 +162,16 @@ class Given:
 
     @cached_property
     def steps(self) -> list[StepWork]:
-        """Of decode steps."""
-        return step_works(self.profile, self.visits, self.workload.concurrency)
+        """Of decode steps of as many requests as are stated to be together."""
+        few = math.floor(self.workload.concurrency)
+        several = (few,) if few == self.workload.concurrency else (few, few + 1)
+        return [self.step(rows) for rows in several]
+
+    def step(self, rows: int) -> StepWork:
+        """Of a decode step of so many requests."""
+        if rows not in self._steps:
+            self._steps[rows] = StepWork(self.profile, self.visits, rows)
+        return self._steps[rows]
 
     @cached_property
     def samples(self) -> Samples:

@@ -11,10 +11,11 @@ _NEAR = 0.97
 def binding(problem: Problem, outcome: Outcome) -> tuple[str, ...]:
     """The constraints that the plan uses up, in words; empty where cost alone decided."""
     latency, slo = outcome.estimate.latency, problem.slo
-    offerings, placed = problem.offerings, outcome.placed
+    offerings, placed, load = problem.offerings, outcome.placed, outcome.estimate.load
     used = (
         ("TTFT", latency.ttft_at_percentile_seconds, slo.ttft_seconds),
         ("TPOT", latency.tpot_at_percentile_seconds, slo.tpot_seconds),
+        ("load", load.worst_share if load else 0.0, 1.0),
         ("number of functions", float(placed.functions), float(offerings.max_functions)),
         (
             "main memory",

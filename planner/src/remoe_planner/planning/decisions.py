@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from remoe_planner.estimate import LoadEstimate
 from remoe_planner.memory import GIB
 from remoe_planner.planning.outcome import Outcome
 from remoe_planner.planning.problem import Problem
@@ -22,6 +23,8 @@ def _sentences(problem: Problem, outcome: Outcome) -> Iterator[str]:
         f"{outcome.origin}: {cost.per_request:.3g} {currency} a request with {billing} billing, "
         f"{cost.main_per_request:.3g} of it for the main model."
     )
+    if outcome.estimate.load is not None and outcome.estimate.load.requests_per_second:
+        yield told_load(outcome.estimate.load)
     remote = placed.homes > 0
     if not remote.any():
         yield "Every expert is local: no function would save what its calls and memory cost."
@@ -35,3 +38,17 @@ def _sentences(problem: Problem, outcome: Outcome) -> Iterator[str]:
         f"The main model is given {placed.main_memory_bytes / GIB:.2f} GiB for "
         f"{int((~remote).sum())} local experts."
     )
+
+
+def told_load(load: LoadEstimate) -> str:
+    """A sentence about what is asked of main models."""
+    models = "the main model" if load.replicas == 1 else f"{load.replicas} main models"
+    share = load.share * load.most_replicas / load.replicas
+    return (
+        f"{_HOUR * load.requests_per_second:.4g} requests an hour ask {models} for "
+        f"{100 * share:.3g} % of what can be done: {load.rows:.2f} are decoded together, and one "
+        f"waits {load.line_seconds:.2g} s in line."
+    )
+
+
+_HOUR = 3600.0

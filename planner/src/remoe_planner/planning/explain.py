@@ -10,6 +10,7 @@ from remoe_planner.billing import Billing
 from remoe_planner.experts import ExpertId
 from remoe_planner.memory import MIB
 from remoe_planner.plan import FunctionPlan, Plan
+from remoe_planner.planning.decisions import told_load
 from remoe_planner.planning.grounds import Grounds
 from remoe_planner.planning.moving import NEW, Move, moved
 
@@ -19,7 +20,7 @@ def explain(plan: Plan, about: ExpertId | str, grounds: Grounds) -> str:
 
     Args:
         plan: the plan.
-        about: an expert, a function's name, or the first word of a binding constraint.
+        about: an expert, a function's name, the first word of a binding constraint, or "load".
         grounds: what it was made from.
 
     Raises:
@@ -150,6 +151,8 @@ def _function(plan: Plan, function: FunctionPlan, grounds: Grounds) -> str:
 
 
 def _constraint(plan: Plan, about: str) -> str:
+    if about.lower() == "load" and plan.estimate is not None and plan.estimate.load is not None:
+        return told_load(plan.estimate.load)
     for constraint in plan.binding:
         if constraint.lower().startswith(about.lower()):
             return f"{constraint}: with more room the plan could be cheaper."

@@ -163,6 +163,8 @@ class GatheredScores:
         totals = np.zeros((len(Amount), len(self.shapes)))
         totals[Amount.PREFILL] = chunks * self._prompt_seconds(typical)
         totals[Amount.DECODE] = step
+        full, full_busy, *_ = self._step(self.prefixes.full)
+        totals[Amount.FULL_DECODE] = full + self._uneven(step, step_busy, full_busy)
         local = self._until(self.prefixes.local_step(work.concurrency)).sum(axis=1)
         totals[Amount.FUNCTION_STEP] = step - local
         remote = self.prefixes.counts.sum(axis=0)[self.last]
@@ -264,17 +266,37 @@ class GatheredScores:
         return seconds, busy, calls, spread
 
     def _step(self, sums: StepSums) -> tuple[Floats, Floats, Floats, Floats]:
-        profile, picked = self.profile, self._between(self.prefixes.picked)
-        called = 1 - (1 - self.called) ** sums.rows if sums.rows > 1 else self.called
-        work = self._at_size(sums.work)
         if sums.rows == 1:
-            seconds, spread = self._one_row(picked, called)
+            called, work = self.called, self._at_size(sums.work)
+            seconds, spread = self._one_row(self._between(self.prefixes.picked), called)
         else:
-            travel = 2 * picked * sums.rows * self.row_bytes / profile.call.bytes_per_second
-            call = called * profile.call.mean_seconds + travel
-            seconds = self._together(self._until(sums.local), called, call, work)
+            seconds, called, work = self._shared(sums)
             spread = np.zeros_like(seconds)
         return seconds.sum(axis=1), work.sum(axis=1), called.sum(axis=1), spread.sum(axis=1)
+
+    def _uneven(self, step: Floats, busy: Floats, full_busy: Floats) -> Floats:
+        """What a full step waits longer for the busiest function, from one that has one row.
+
+        Args:
+            step: [candidates], seconds of a step with one row.
+            busy: [functions], of work in it.
+            full_busy: the same in a full step.
+        """
+        one, full = self.prefixes.steps[0], self.prefixes.full
+        if one.rows > 1 or full.rows == 1:
+            return np.zeros_like(step)
+        shorter = self._sum(full_busy) / np.maximum(full.rows * self._sum(busy), TINY)
+        mean = self._shared(one)[0].sum(axis=1)
+        return np.asarray(np.maximum(step - mean, 0.0) * full.rows**0.5 * shorter)
+
+    def _shared(self, sums: StepSums) -> tuple[Floats, Floats, Floats]:
+        """Seconds [candidates, layers]; calls and work, [functions, layers]."""
+        called = 1 - (1 - self.called) ** sums.rows if sums.rows > 1 else self.called
+        work, picked = self._at_size(sums.work), self._between(self.prefixes.picked)
+        rate = self.profile.call.bytes_per_second
+        travel = 2 * picked * sums.rows * self.row_bytes / rate
+        call = called * self.profile.call.mean_seconds + travel
+        return self._together(self._until(sums.local), called, call, work), called, work
 
     def _one_row(self, picked: Floats, called: Floats) -> tuple[Floats, Floats]:
         """Seconds, and one standard deviation of them, [candidates, layers]."""

@@ -5,7 +5,6 @@ The same formulas as `estimating`, for all options at once.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import IntEnum, auto
 from typing import Self, TypeVar
@@ -24,6 +23,7 @@ from remoe_planner.latency.together import together
 from remoe_planner.memory import GIB
 from remoe_planner.planning.prefixes import Prefixes, PromptSums, StepSums
 from remoe_planner.planning.problem import Problem
+from remoe_planner.planning.rows import beside_experts
 
 _T = TypeVar("_T", bound=np.generic)
 
@@ -35,6 +35,8 @@ class Amount(IntEnum):
     """Seconds of the experts in a typical prompt's prefill."""
     DECODE = auto()
     """Seconds of the experts in one decode step."""
+    FULL_DECODE = auto()
+    """The same in a step with as many requests as there can be."""
     FUNCTION_STEP = auto()
     """What of it functions take: calls, and waiting for them."""
     FUNCTION_COST = auto()
@@ -163,6 +165,7 @@ class _Table:
         columns = {
             Amount.PREFILL: typical[..., None],
             Amount.DECODE: _wide(decode),
+            Amount.FULL_DECODE: _wide(self._step(self.prefixes.full)[0]),
             Amount.FUNCTION_STEP: _wide(decode - self._local_step()),
             Amount.FUNCTION_COST: cost,
             Amount.HELD_COST: (longer - cost) / ((LONGER_SPAN - 1) * span),
@@ -292,23 +295,8 @@ def first_seconds(profile: HardwareProfile, tokens: int, layers: int) -> float:
 
 def step_seconds(problem: Problem, context: float) -> float:
     """Of the mean decode step at this context, beside its routed experts."""
-    profile, asked = problem.profile, problem.workload.concurrency
-    layers, few = len(problem.architecture.layers), math.floor(asked)
-    share = asked - few
-    return sum(
-        weight
-        * (
-            layers
-            * float(
-                profile.module.at(rows)
-                + rows * context * profile.context_seconds
-                + 2 * profile.handover.at(rows)
-            )
-            + float(profile.step.at(rows))
-        )
-        for rows, weight in ((few, 1 - share), (few + 1, share))
-        if weight
-    )
+    layers, together = len(problem.architecture.layers), problem.workload.concurrency
+    return float(beside_experts(problem.profile, layers, together, context))
 
 
 def _wide(values: NDArray[np.generic]) -> Floats:

@@ -8,8 +8,10 @@ from statistics import NormalDist
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from remoe_planner.billing import Billing
+from remoe_planner.demand.slo import Slo
 from remoe_planner.estimating.awake import asleep_share, awake_per_request
 from remoe_planner.estimating.decoding import MODEL_ERROR
 from remoe_planner.estimating.placed import Floats
@@ -17,31 +19,47 @@ from remoe_planner.latency.prefill import pass_seconds
 from remoe_planner.memory import GIB
 from remoe_planner.planning.layer_options import Amount, first_seconds, step_seconds
 from remoe_planner.planning.problem import Problem
+from remoe_planner.planning.promise import OVERLOADED
+from remoe_planner.queueing.company import Company, seconds_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scores:
-    """Of candidates, each [n].
+    """Of candidates, each [n]; latencies are those of a request that is alone.
 
     Attributes:
         cost: of a typical request; infinite for what cannot be.
         ttft_seconds: at the SLO's percentile.
         tpot_seconds: at the SLO's percentile.
+        prefill_seconds: of a typical prompt's passes.
+        steps: [2, n], seconds of a decode step with one request, and with as many as there can be.
     """
 
     cost: Floats
     ttft_seconds: Floats
     tpot_seconds: Floats
+    prefill_seconds: Floats
+    steps: Floats
 
     def excess(self, problem: Problem) -> Floats:
-        """By which factor the worst missed promise is missed."""
-        slo = problem.slo
-        worst = np.zeros_like(self.cost)
-        if slo.ttft_seconds is not None:
-            worst = np.maximum(worst, self.ttft_seconds / slo.ttft_seconds)
-        if slo.tpot_seconds is not None:
-            worst = np.maximum(worst, self.tpot_seconds / slo.tpot_seconds)
-        return worst
+        """By which factor the worst missed promise is missed where each request is alone."""
+        return _excess(problem.slo, self.ttft_seconds, self.tpot_seconds)
+
+    def excess_at_load(self, problem: Problem, which: NDArray[np.intp]) -> Floats:
+        """The same at the rate that is expected, of these candidates."""
+        stream, most = problem.stream, problem.offerings.main_replicas
+        prefill, steps = self.prefill_seconds[which], problem.rows.steps(self.steps[:, which])
+        replicas = stream.replicas(stream.hold_seconds(prefill, steps[-1]), most)
+        company = Company.of(
+            stream, prefill, steps, replicas=replicas, percentile=problem.slo.percentile
+        )
+        late_step = seconds_at(steps, stream, company.late_rows) - steps[0]
+        missed = _excess(
+            problem.slo,
+            self.ttft_seconds[which] + company.late_line_seconds,
+            self.tpot_seconds[which] + late_step + company.late_prompts_seconds,
+        )
+        return np.where(company.load < 1, missed, OVERLOADED * company.load)
 
     @classmethod
     def joined(cls, several: list[Scores]) -> Self:
@@ -50,7 +68,18 @@ class Scores:
             cost=np.concatenate([s.cost for s in several]),
             ttft_seconds=np.concatenate([s.ttft_seconds for s in several]),
             tpot_seconds=np.concatenate([s.tpot_seconds for s in several]),
+            prefill_seconds=np.concatenate([s.prefill_seconds for s in several]),
+            steps=np.concatenate([s.steps for s in several], axis=1),
         )
+
+
+def _excess(slo: Slo, ttft_seconds: Floats, tpot_seconds: Floats) -> Floats:
+    worst = np.zeros_like(ttft_seconds)
+    if slo.ttft_seconds is not None:
+        worst = np.maximum(worst, ttft_seconds / slo.ttft_seconds)
+    if slo.tpot_seconds is not None:
+        worst = np.maximum(worst, tpot_seconds / slo.tpot_seconds)
+    return worst
 
 
 class Ledger:
@@ -114,13 +143,23 @@ class Ledger:
         """Seconds awake for each request, and the share of requests that wait for a start."""
         work, keep = self.problem.workload, self.problem.offerings.main_keep_alive_seconds
         rate = work.requests_per_second
+        replicas = self.replicas(totals)
         if keep is None:
-            always = np.full(totals.shape[1], 1 / rate if rate else 0.0)
+            always = replicas * (1 / rate if rate else 0.0)
             return always, np.zeros_like(always)
         span = self.span_seconds(totals)
         start = self.start_seconds(totals)
-        waking = asleep_share(rate, span + keep, start) * (1 + rate * start)
-        return awake_per_request(rate, span + keep, start), np.asarray(waking)
+        each = rate / replicas
+        waking = asleep_share(each, span + keep, start) * (1 + each * start)
+        return awake_per_request(each, span + keep, start), np.asarray(waking)
+
+    def replicas(self, totals: Floats) -> Floats:
+        """Main models that it takes."""
+        stream, most = self.problem.stream, self.problem.offerings.main_replicas
+        if most == 1:
+            return np.ones(totals.shape[1])
+        prefill, full = self.prefill_seconds(totals), self.steps(totals)[1]
+        return stream.replicas(stream.hold_seconds(prefill, full), most)
 
     def span_seconds(self, totals: Floats) -> Floats:
         """From a typical request's first pass to its last token."""
@@ -154,7 +193,19 @@ class Ledger:
             cost=np.where(allowed, cost, np.inf),
             ttft_seconds=self._late_first(totals, waking, function_starts),
             tpot_seconds=self._late_step(totals),
+            prefill_seconds=self.prefill_seconds(totals),
+            steps=self.steps(totals),
         )
+
+    def prefill_seconds(self, totals: Floats) -> Floats:
+        """Of a typical prompt's passes."""
+        own = self.first_seconds - self.problem.profile.request_seconds
+        return np.asarray(own + totals[Amount.PREFILL])
+
+    def steps(self, totals: Floats) -> Floats:
+        """[2, n], a decode step for one request, and for as many as there can be."""
+        one, full = self.problem.rows.beside_ends
+        return np.stack((one + totals[Amount.DECODE], full + totals[Amount.FULL_DECODE]))
 
     def _late_first(self, totals: Floats, waking: Floats, function_starts: Floats | None) -> Floats:
         rest = 1 - self.problem.slo.percentile

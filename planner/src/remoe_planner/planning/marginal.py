@@ -75,14 +75,48 @@ def _order(problem: Problem, scores: Scores, looks: int) -> list[int]:
     What comes nearest, where none does.
     """
     excess = np.where(np.isfinite(scores.cost), scores.excess(problem), np.inf)
-    if not np.any(excess <= 1):
-        return [int(index) for index in least(excess, looks)]
+    at_load = _AtLoad(problem, scores, excess)
     found: dict[int, None] = {}
     for room in ROOMS:
-        likely = np.flatnonzero(excess <= room)
-        order = likely[least(scores.cost[likely], -(-looks // len(ROOMS)))]
-        found |= dict.fromkeys(order.tolist())
-    return list(found)
+        found |= dict.fromkeys(at_load.cheapest(room, -(-looks // len(ROOMS))))
+    return list(found) or _nearest_at_load(problem, scores, excess, looks)
+
+
+class _AtLoad:
+    """Candidates at the rate that is expected, each worked out once and only where it is asked."""
+
+    def __init__(self, problem: Problem, scores: Scores, alone: Floats) -> None:
+        self._problem, self._scores, self._alone = problem, scores, alone
+        self._known = np.full(len(alone), np.nan)
+
+    def cheapest(self, room: float, count: int) -> list[int]:
+        """Of those that keep so much of the promise; few are looked at, then more."""
+        # Nobody does better at a load than alone.
+        likely = np.flatnonzero(self._alone <= room)
+        cost, inside = self._scores.cost[likely], likely[:0]
+        for looked_at in LOOKED_AT:
+            order = likely[least(cost, looked_at)]
+            inside = order[self._excess(order) <= room]
+            if len(inside) >= count or len(order) == len(likely):
+                break
+        return [int(index) for index in inside[:count]]
+
+    def _excess(self, which: NDArray[np.intp]) -> Floats:
+        new = which[np.isnan(self._known[which])]
+        if len(new):
+            self._known[new] = self._scores.excess_at_load(self._problem, new)
+        return np.asarray(self._known[which])
+
+
+def _nearest_at_load(problem: Problem, scores: Scores, excess: Floats, count: int) -> list[int]:
+    """Those that come nearest, among those that do so alone and those that do most."""
+    hold = problem.stream.hold_seconds(scores.prefill_seconds, scores.steps[1])
+    hold = np.where(np.isfinite(excess), hold, np.inf)
+    near = np.union1d(least(excess, LOOKED_AT[1]), least(hold, LOOKED_AT[1]))
+    near = near[np.isfinite(excess[near])]
+    if not len(near):
+        return []
+    return [int(near[index]) for index in least(scores.excess_at_load(problem, near), count)]
 
 
 def least(values: Floats, count: int) -> NDArray[np.intp]:
@@ -114,3 +148,5 @@ def _resident(problem: Problem) -> Iterator[Outcome]:
 ROOMS = (1.0, 0.97, 0.9, 0.7)
 CONFIRMATIONS = 20
 MOST_EXPERTS_READ = 30_000
+LOOKED_AT = (32, 512, 4096)
+"""Candidates whose load is worked out, the cheapest first, until enough of them can carry it."""

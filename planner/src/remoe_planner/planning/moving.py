@@ -102,6 +102,8 @@ class _World:
         ):
             if bound is not None and had > bound:
                 yield name, f"{name} ({1e3 * had:.1f} ms of {1e3 * bound:.1f} ms)"
+        if estimate.load is not None and estimate.load.overloaded:
+            yield "load", f"load ({estimate.load.worst_share:.3g} times what can be done)"
         for name, size, most in (
             ("main memory", plan.main_memory_bytes, offerings.main_memory.most_bytes),
             ("function size", largest, offerings.function_memory.most_bytes),

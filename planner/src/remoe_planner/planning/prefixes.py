@@ -78,6 +78,7 @@ class Prefixes:
         typical: prefill of a typical prompt.
         longest: prefill of the longest prompt.
         steps: decode steps of the numbers of requests on both sides of the mean.
+        full: a decode step of as many requests as there can be.
     """
 
     counts: NDArray[np.intp]
@@ -96,6 +97,7 @@ class Prefixes:
     typical: PromptSums
     longest: PromptSums
     steps: tuple[StepSums, ...]
+    full: StepSums
 
     @classmethod
     def of(cls, problem: Problem, counts: NDArray[np.intp], sizes: Floats) -> Self:
@@ -103,6 +105,7 @@ class Prefixes:
         reader, given = _Reader(problem, counts, sizes), problem.given
         counted, kept, missing = reader.samples()
         powers, all_powers = reader.powers()
+        steps = tuple(map(reader.step, given.steps))
         return cls(
             counts=counts,
             sizes=sizes,
@@ -119,7 +122,8 @@ class Prefixes:
             spread=reader.spread(counted),
             typical=reader.prompt(given.typical),
             longest=reader.prompt(given.longest),
-            steps=tuple(map(reader.step, given.steps)),
+            steps=steps,
+            full=reader.full_step(given.step(problem.rows.full), steps[-1]),
         )
 
     def local_step(self, concurrency: float) -> Floats:
@@ -210,6 +214,22 @@ class _Reader:
             rows=asked.requests,
             local=self._stays(asked.local),
             work=self._at_sizes(work),
+        )
+
+    def full_step(self, asked: StepWork, known: StepSums) -> StepSums:
+        """A step of many requests from one of few: on all cores it takes so many times as long.
+
+        How much longer is told on one number of cores; the filter of candidates lives by it alone.
+        """
+        if asked.requests == known.rows:
+            return known
+        middle = len(self.cores) // 2
+        seconds = self.cut(asked.remote.ordered(self.places).seconds_on(float(self.cores[middle])))
+        times = seconds / np.maximum(known.work[..., middle], TINY)
+        return StepSums(
+            rows=asked.requests,
+            local=self._stays(asked.local),
+            work=known.work * times[..., None],
         )
 
     def _stays(self, values: Floats) -> Floats:

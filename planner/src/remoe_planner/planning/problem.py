@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from remoe_planner.estimating.given import Given
 from remoe_planner.estimating.placed import Placed
 from remoe_planner.hardware.profile import HardwareProfile
 from remoe_planner.offerings import Offerings
+from remoe_planner.planning.rows import Rows
 from remoe_planner.preallocation.main_memory import MainMemory
 from remoe_planner.preallocation.preallocation import Preallocation
+from remoe_planner.queueing.stream import Stream
 
 
 def ranked(values: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -32,7 +35,7 @@ def ranked(values: NDArray[np.float64]) -> NDArray[np.intp]:
     return order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """One planning problem.
 
@@ -78,6 +81,20 @@ class Problem:
         object.__setattr__(self, "resident", self._without_functions(given))
         object.__setattr__(self, "utility", utility)
         object.__setattr__(self, "order", ranked(utility))
+
+    @cached_property
+    def stream(self) -> Stream:
+        """The requests, as they come to main models."""
+        return Stream.of(
+            self.workload,
+            prefill_chunk=self.profile.prefill_chunk,
+            max_batch=self.offerings.max_batch,
+        )
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The numbers of rows that a decode step can have."""
+        return Rows.of(self.given, self.stream, self.architecture)
 
     @property
     def main_memory(self) -> MainMemory:

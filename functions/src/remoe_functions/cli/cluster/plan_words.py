@@ -41,7 +41,7 @@ def in_full(plan: Summary) -> Iterator[str]:
             yield f"  {lead:<11} {sentence}"
 
 
-_EXPECTED = (("TTFT", "ttft"), ("TPOT", "tpot"))
+_EXPECTED = (("TTFT", "ttft"), ("TPOT", "tpot"), ("load", "load"))
 _COSTS = (("an hour", "costPerHour"), ("per million tokens", "costPerMillionTokens"))
 
 
