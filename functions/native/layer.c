@@ -446,7 +446,9 @@ int64_t remoe_abi(int which) {
     return sizeof(struct remoe_matrix);
   case 3:
     return REMOE_FORMATS;
-  default:
+  case 4:
     return sizeof(struct remoe_linear);
+  default:
+    return sizeof(struct remoe_answer);
   }
 }

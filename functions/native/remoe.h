@@ -39,7 +39,8 @@ enum remoe_error {
   REMOE_BAD_TOKEN_ROW,
   REMOE_BAD_EXPERT,
   REMOE_NO_MEMORY,
-  REMOE_BAD_INSTRUCTION_SET
+  REMOE_BAD_INSTRUCTION_SET,
+  REMOE_TWICE
 };
 
 /* A matrix where it lies: rows of `row_bytes` each, at any address.
@@ -93,6 +94,29 @@ struct remoe_call {
   int32_t fast; /* products in bfloat16 where instructions and weights allow */
 };
 
+/* A call as the wire brings it: experts by their numbers in the model, types of rows and answer
+ * among the plain formats; or the sums themselves. */
+enum { REMOE_SUMS = -1 };
+struct remoe_answer {
+  const struct remoe_expert *experts;
+  const uint16_t *places; /* of each expert of the model in `experts`; none from expert_count on */
+  const void *rows;       /* [row_count, hidden] */
+  const uint32_t *token_rows;
+  const uint16_t *which;
+  const float *weights;
+  void *out; /* [row_count, hidden] */
+  int64_t row_count;
+  int64_t pair_count;
+  int32_t place_count;
+  int32_t expert_count;
+  int32_t hidden;
+  int32_t dtype;
+  int32_t answer_dtype;
+  int32_t threads;
+  int32_t instruction_set;
+  int32_t reserved;
+};
+
 /* A plain linear layer, all in bfloat16: rows [row_count, inputs], weights [outputs, inputs], out
  * [row_count, outputs]; bias [outputs] or NULL. */
 struct remoe_linear {
@@ -110,6 +134,7 @@ struct remoe_linear {
 #define REMOE_EXPORT __attribute__((visibility("default")))
 
 REMOE_EXPORT int remoe_forward(const struct remoe_call *call);
+REMOE_EXPORT int remoe_answer(const struct remoe_answer *call);
 REMOE_EXPORT int remoe_linear(const struct remoe_linear *call);
 REMOE_EXPORT int remoe_can(int instruction_set);
 REMOE_EXPORT int64_t remoe_abi(int which);

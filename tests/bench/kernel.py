@@ -239,7 +239,7 @@ def matrix(height: int, width: int, seed: int):
     array = random.integers(0, 1 << 16, (height, width), dtype=np.uint16)
     array &= 0x80FF
     array |= 0x3C00  # magnitudes of 0.008 to 0.03
-    return MappedTensor(array=mapped(array), dtype=Dtype.BFLOAT16)
+    return MappedTensor.of(mapped(array), Dtype.BFLOAT16)
 
 
 def mapped(array: np.ndarray) -> np.ndarray:

@@ -219,7 +219,7 @@ def same_share(left: list[np.ndarray], right: list[np.ndarray]) -> float:
 def matrix_in(precision: str, weights: np.ndarray) -> MappedTensor | BlockTensor:
     if precision == STORED:
         narrow = weights.astype(ml_dtypes.bfloat16).view(np.uint16)
-        return MappedTensor(array=narrow, dtype=Dtype.BFLOAT16)
+        return MappedTensor.of(narrow, Dtype.BFLOAT16)
     if precision == MXFP4:
         return mxfp4(weights)
     made = rounded(weights, BlockFormat(precision))
@@ -234,7 +234,7 @@ def matrix_in(precision: str, weights: np.ndarray) -> MappedTensor | BlockTensor
 def copied(matrix: MappedTensor | BlockTensor) -> MappedTensor | BlockTensor:
     """The same weights in a file's pages of their own."""
     if isinstance(matrix, MappedTensor):
-        return MappedTensor(array=mapped(matrix.array), dtype=matrix.dtype)
+        return MappedTensor.of(mapped(matrix.array), matrix.dtype)
     return BlockTensor(
         format=matrix.format,
         codes=mapped(matrix.codes),

@@ -129,8 +129,8 @@ def serve_uvloop(nbytes: int) -> None:
             self.view = self.view[count:]
             if not self.view and self.header is None:
                 self.header = unpack(self.buffer)
-                self.data = np.empty(HEADER_BYTES + self.header.body_bytes, np.uint8)
-                self.view = self.data.data[HEADER_BYTES:]
+                self.data = bytearray(HEADER_BYTES + self.header.body_bytes)
+                self.view = memoryview(self.data)[HEADER_BYTES:]
             if not self.view:
                 self.answer()
 

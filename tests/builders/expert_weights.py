@@ -20,7 +20,7 @@ def tensor(values, dtype=Dtype.FLOAT32):
     array = np.ascontiguousarray(values, dtype=NUMPY[dtype])
     array = array.view(dtype.storage)
     array.flags.writeable = False
-    return MappedTensor(array=array, dtype=dtype)
+    return MappedTensor.of(array, dtype)
 
 
 def values(mapped):

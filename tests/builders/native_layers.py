@@ -37,7 +37,7 @@ def displaced(weights, offset):
         room = np.empty(tensor.nbytes + offset, np.uint8)
         room[offset:] = tensor.array.reshape(-1).view(np.uint8)
         array = room[offset:].view(tensor.array.dtype).reshape(tensor.shape)
-        return MappedTensor(array=array, dtype=tensor.dtype)
+        return MappedTensor.of(array, tensor.dtype)
 
     return dataclasses.replace(
         weights,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 
+from remoe_functions.wire.frame import decode_call, encode_call
+from remoe_functions.wire.header import unpack
 from remoe_functions.wire.message import Call, WireDtype
 
 
@@ -40,3 +42,9 @@ def call_of(
         experts=np.array(experts, np.uint16),
         weights=np.array(weights, np.float32),
     )
+
+
+def received(call):
+    """A call as it is where it arrives."""
+    data = bytearray().join(encode_call(call).buffers)
+    return decode_call(unpack(data), data)

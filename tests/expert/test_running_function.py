@@ -61,6 +61,18 @@ def test_expert_of_another_function_is_refused_and_the_connection_lives(function
         assert connection.receive(2, timeout_seconds=20.0).rows.any()
 
 
+def test_pair_that_names_no_row_is_refused_and_the_connection_lives(function):
+    with function.connect() as connection:
+        for call_id, rows in ((1, 2), (2, 500)):
+            pairs = [(row, 1, 1.0) for row in (*range(rows - 1), rows)]
+            call = call_of(layer=0, row_count=rows, hidden=HIDDEN, pairs=pairs, call_id=call_id)
+            connection.send(call)
+            with pytest.raises(CallRefused, match=f"token_rows must be below {rows}, got {rows}"):
+                connection.receive(call_id, timeout_seconds=20.0)
+        connection.send(call_of(layer=0, row_count=1, hidden=HIDDEN, pairs=[(0, 1, 1.0)]))
+        assert connection.receive(1, timeout_seconds=20.0).rows.any()
+
+
 def test_wrong_token_is_refused(function):
     with pytest.raises(CallRefused) as refusal:
         function.connect(token=TOKEN + "!")

@@ -109,13 +109,17 @@ def good_parts():
         ("up", r"up\[0\]", (tensor(np.zeros((10, 13))),)),
         ("up", r"up\[0\]", (tensor(np.zeros(10)),)),
         ("down", r"up\[0\]", tensor(np.zeros((12, 11)))),
-        ("down", "down", MappedTensor(array=np.zeros((12, 10), np.uint8), dtype=Dtype.UINT8)),
+        ("down", "down", MappedTensor.of(np.zeros((12, 10), np.uint8), Dtype.UINT8)),
         ("up_bias", "up_bias", tensor(np.zeros(11))),
         ("down_bias", "down_bias", tensor(np.zeros(11))),
-        ("down", "data", MappedTensor(array=np.zeros((10, 12), "f4").T, dtype=Dtype.FLOAT32)),
     ],
 )
 def test_a_tensor_that_does_not_fit_is_named(part, name, value):
     NativeExpert.of(ExpertWeights(**good_parts()))
     with pytest.raises(ValueError, match=f"^{name}"):
         NativeExpert.of(ExpertWeights(**good_parts() | {part: value}))
+
+
+def test_an_array_in_strides_is_no_tensor():
+    with pytest.raises(ValueError, match="array must be contiguous, got strides"):
+        MappedTensor.of(np.zeros((10, 12), np.float32).T, Dtype.FLOAT32)

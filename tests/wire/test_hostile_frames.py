@@ -85,19 +85,6 @@ def test_sizes_that_contradict_each_other_are_a_bad_request(world):
     assert refusal.message == "body_bytes: got 15, the counts make 16"
 
 
-def test_a_pair_that_names_no_row_is_refused_and_the_connection_lives_on(world):
-    world.serve()
-    connection = world.connect()
-    for call_id, pairs in ((1, 2), (2, 500)):
-        call = world.call(call_id, rows=pairs)
-        call.token_rows[-1] = pairs
-        connection.send(call)
-        with pytest.raises(CallRefused, match=f"BAD_REQUEST: token_rows: row {pairs} is not"):
-            connection.receive(call_id, timeout_seconds=5)
-    connection.send(world.call(3))
-    assert connection.receive(3, timeout_seconds=5).call_id == 3
-
-
 def test_a_deadline_that_is_no_number_is_refused(world):
     world.serve()
     raw, reader = greeted(world)

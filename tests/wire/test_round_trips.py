@@ -62,7 +62,7 @@ def answers(draw):
 def received(frame):
     data = b"".join(bytes(buffer) for buffer in frame.buffers)
     assert len(data) == frame.nbytes
-    return unpack(data), np.frombuffer(data, np.uint8).copy()
+    return unpack(data), bytearray(data)
 
 
 def same_bits(one, other):

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remoe_functions.checkpoint.blocks import BlockFormat
 from remoe_functions.checkpoint.cache_bytes import cache_bytes_per_token
@@ -21,10 +21,12 @@ from remoe_functions.checkpoint.experts import ExpertTable
 from remoe_functions.checkpoint.families import family_of
 from remoe_functions.checkpoint.ffn import ExpertWeights, FfnForm
 from remoe_functions.checkpoint.shards import Shards
-from remoe_functions.checkpoint.sidecar import Sidecar, SidecarShape
 from remoe_functions.checkpoint.tensors import MappedTensor
 from remoe_planner.architecture import Architecture
 from remoe_planner.experts import ExpertId
+
+if TYPE_CHECKING:
+    from remoe_functions.checkpoint.sidecar import Sidecar, SidecarShape
 
 
 class Checkpoint:
@@ -92,6 +94,8 @@ class Checkpoint:
     def _open_sidecar(self, path: Path | None) -> Sidecar | None:
         if path is None:
             return None
+        from remoe_functions.checkpoint.sidecar import Sidecar  # a function's start may spare it
+
         return Sidecar(path, self._table, self._shards, self.revision)
 
     @cached_property
@@ -147,6 +151,8 @@ class Checkpoint:
 
     def sidecar_shape(self, precision: BlockFormat) -> SidecarShape:
         """What a sidecar of this checkpoint holds."""
+        from remoe_functions.checkpoint.sidecar import SidecarShape
+
         return SidecarShape.of(precision, self._table, self._shards)
 
     def expert(self, expert: ExpertId) -> ExpertWeights:

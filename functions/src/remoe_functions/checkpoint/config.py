@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from remoe_functions.checkpoint.errors import CheckpointError, UnsupportedModelError
+from remoe_functions.checkpoint.files import CONFIG_FILE
 
-CONFIG_FILE = "config.json"
 EXPERT_COUNT_FIELDS = ("num_local_experts", "n_routed_experts", "moe_num_experts", "num_experts")
 TOP_K_FIELDS = ("num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_topk")
 DENSE_PREFIX_FIELDS = ("first_k_dense_replace", "num_dense_layers")

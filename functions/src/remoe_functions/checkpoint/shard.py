@@ -19,12 +19,12 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from remoe_functions.checkpoint.address import page_in
 from remoe_functions.checkpoint.errors import CheckpointError
+from remoe_functions.checkpoint.files import LENGTH_BYTES, SAMPLE_BYTES, sample_spots
 from remoe_functions.checkpoint.tensors import Dtype, MappedTensor
 
-LENGTH_BYTES = 8
 HEADER_LIMIT_BYTES = 100_000_000  # the reference reader's limit
-
 
 _DTYPES = {dtype.value: dtype for dtype in Dtype}
 
@@ -73,13 +73,9 @@ class Shard:
 
     def tensor(self, name: str) -> MappedTensor:
         """The tensor of that name, as a read-only view; the name must be in `places`."""
-        import numpy as np
-
         place = self.places[name]
-        flat = np.frombuffer(
-            self._map, place.dtype.storage, count=prod(place.shape), offset=place.begin
-        )
-        return MappedTensor(array=flat.reshape(place.shape), dtype=place.dtype)
+        memory = memoryview(self._map)[place.begin : place.end]
+        return MappedTensor(memory=memory, dtype=place.dtype, shape=place.shape)
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -87,21 +83,20 @@ class Shard:
         found = json.loads(self.header).get("__metadata__")
         return found if isinstance(found, dict) else {}
 
-    def sample(self, spots: int, length_bytes: int) -> bytes:
+    def sample(self, files: int) -> bytes:
         """Bytes from evenly spaced places in the tensors: what tells equal shapes apart.
+
+        Args:
+            files: of the checkpoint.
 
         Read, not looked at through the mapping: a fault there would bring in its neighborhood.
 
         Raises:
             CheckpointError: the file has gone since.
         """
-        start = LENGTH_BYTES + len(self.header)
-        step = max(1, (self.size_bytes - start) // spots)
+        spots = sample_spots(self.size_bytes, len(self.header), files)
         with _opened(self.path) as file:
-            return b"".join(
-                os.pread(file.fileno(), length_bytes, place)
-                for place in range(start, self.size_bytes, step)
-            )
+            return b"".join(os.pread(file.fileno(), SAMPLE_BYTES, spot) for spot in spots)
 
     def read_ahead(self, begin: int, end: int) -> None:
         """Bring [begin, end) of the file into the system's memory, at the speed of the disk.
@@ -117,8 +112,9 @@ class Shard:
 
     def touch(self, begin: int, end: int) -> None:
         """Bring the pages of [begin, end) into this process."""
-        with memoryview(self._map) as whole:
-            whole[begin : end : mmap.PAGESIZE].tobytes()
+        with memoryview(self._map) as whole, whole[begin:end] as pages:
+            if not page_in(pages):
+                pages[:: mmap.PAGESIZE].tobytes()
 
     def advise(self, advice: int, begin: int, end: int) -> None:
         """Give the system advice (madvise) on the whole pages within [begin, end) of the file."""

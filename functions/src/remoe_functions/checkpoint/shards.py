@@ -10,13 +10,9 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from remoe_functions.checkpoint.errors import CheckpointError
+from remoe_functions.checkpoint.files import INDEX_FILE, SINGLE_FILE
 from remoe_functions.checkpoint.shard import Shard, TensorPlace
 from remoe_functions.checkpoint.tensors import MappedTensor
-
-SINGLE_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
-SAMPLE_SPOTS = 64
-SAMPLE_BYTES = 512
 
 
 class Shards:
@@ -128,7 +124,7 @@ class Shards:
         for shard in self._shards:
             digest.update(f"{shard.path.name}:{shard.size_bytes}:".encode())
             digest.update(shard.header)
-            digest.update(shard.sample(max(1, SAMPLE_SPOTS // len(self._shards)), SAMPLE_BYTES))
+            digest.update(shard.sample(len(self._shards)))
         return digest.hexdigest()
 
     def read_ahead(self, pieces: Iterable[tuple[str, int | None]]) -> None:

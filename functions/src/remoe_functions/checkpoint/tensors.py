@@ -1,7 +1,7 @@
 """A tensor lying in a mapped file, and the element types it may have. It owns no memory.
 
-numpy is imported when the first tensor is looked at: a function's start finds its weights, and has
-the system read them, while numpy is still loading.
+numpy is imported when the first tensor is looked at as an array: native code is told where bytes
+lie, and an expert function that computes with it starts without numpy.
 """
 
 from __future__ import annotations
@@ -72,21 +72,43 @@ class MappedTensor:
     """A tensor's elements, where they lie in the mapped file.
 
     Attributes:
-        array: a read-only view on the mapping, of `dtype.storage` (bfloat16 as uint16).
+        memory: their bytes; read-only where they lie in a mapping.
         dtype: what the elements are.
+        shape: of the tensor.
     """
 
-    array: np.ndarray[Any, np.dtype[Any]]
+    memory: memoryview
     dtype: Dtype
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: np.ndarray[Any, np.dtype[Any]], dtype: Dtype) -> MappedTensor:
+        """An array, of `dtype.storage`, as a tensor on the same bytes.
+
+        Raises:
+            ValueError: its elements do not lie side by side.
+        """
+        if not array.flags.c_contiguous:
+            raise ValueError(f"array must be contiguous, got strides {array.strides}")
+        memory = array.data.cast("B") if array.size else memoryview(b"")
+        return cls(memory=memory, dtype=dtype, shape=array.shape)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
+    def array(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """A view on the memory, of `dtype.storage` (bfloat16 as uint16)."""
+        import numpy as np
+
+        return np.ndarray(self.shape, self.dtype.storage, self.memory)
 
     @property
     def nbytes(self) -> int:
-        return self.array.nbytes
+        return self.memory.nbytes
 
     def part(self, index: int) -> MappedTensor:
         """The `index`-th entry of the first axis, on the same bytes."""
-        return MappedTensor(array=self.array[index], dtype=self.dtype)
+        size = self.nbytes // self.shape[0]
+        return MappedTensor(
+            memory=self.memory[index * size : (index + 1) * size],
+            dtype=self.dtype,
+            shape=self.shape[1:],
+        )

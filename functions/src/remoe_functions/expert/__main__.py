@@ -1,16 +1,24 @@
-"""`python -m remoe_functions.expert`: what must be done before numpy loads, then serve."""
+"""`python -m remoe_functions.expert`: the disk is set to work, the rest imported meanwhile."""
 
 from __future__ import annotations
 
+import gc
 import sys
 
-from remoe_functions.expert.share import bound_blas, take_cpu_share
-from remoe_functions.runtime.last_words import end_when_told, leave_words
-from remoe_functions.runtime.tether import Tether
+from remoe_functions.expert.first_reading import begin as begin_to_read
+from remoe_functions.expert.lean_imports import put_off
 
 
 def main() -> int:
     """Run the process; returns its exit status."""
+    # What is imported stays: looking for garbage in it is time lost, until the function is ready.
+    gc.disable()
+    begin_to_read(sys.argv[1:])
+    put_off()
+    from remoe_functions.expert.share import bound_blas, take_cpu_share
+    from remoe_functions.runtime.last_words import end_when_told, leave_words
+    from remoe_functions.runtime.tether import Tether
+
     end_when_told()
     threads = take_cpu_share()
     from remoe_functions.expert.arguments import parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from remoe_functions.expert.kernel import Kernel, NumpyKernel
+from remoe_functions.expert.computing import Kernel
 from remoe_functions.kernel.machine import instruction_set, native_available
 
 
@@ -18,6 +18,8 @@ def choose_kernel(threads: int) -> Kernel:
     found = native_available()
     if not found.available:
         sys.stderr.write(f"experts are computed with numpy, slowly: {found.reason}\n")
+        from remoe_functions.expert.kernel import NumpyKernel
+
         return NumpyKernel()
     from remoe_functions.expert.native import NativeKernel
 

@@ -1,13 +1,12 @@
-"""The seam for whatever computes experts, and the one that needs nothing but numpy.
+"""The kernel that needs nothing but numpy, for machines without the native one.
 
-The native kernel stands behind the same seam, in `native`; which of the two is used is decided in
-`choice`. What a call may ask is judged before it comes here.
+The only part of a function that imports numpy, so nothing else here may import it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,51 +15,12 @@ from remoe_functions.checkpoint.blocks import Matrix
 from remoe_functions.checkpoint.ffn import ExpertWeights
 from remoe_functions.checkpoint.tensors import MappedTensor
 from remoe_functions.expert.activation import PLAIN, gated
-from remoe_functions.expert.pairs import Shares, TokenRows, Which, grouped
-from remoe_functions.expert.precision import Float32, Float64, widened
+from remoe_functions.expert.computing import LayerKernel, not_served
+from remoe_functions.expert.pairs import Shares, TokenRows, Which, grouped, judge
+from remoe_functions.expert.precision import Float32, Float64, narrowed, widened
 from remoe_functions.expert.projection import Projector
 from remoe_functions.wire.message import WireDtype
-
-
-class LayerKernel(Protocol):
-    """Some experts of one layer, ready to compute."""
-
-    def weighted_sum(
-        self,
-        rows: npt.NDArray[Any],
-        dtype: WireDtype,
-        token_rows: TokenRows,
-        which: Which,
-        weights: Shares,
-    ) -> Float64:
-        """Each row's sum of `weight * expert(row)` over its pairs; zero where it has none.
-
-        Args:
-            rows: [n, hidden], as the wire carries them.
-            dtype: what the numbers in `rows` are.
-            token_rows: [p], below n; pair i sends row `token_rows[i]` ...
-            which: [p]; ... to the expert at that place of the layer's ...
-            weights: [p]; ... and adds this times its output.
-
-        Returns:
-            [n, hidden]: float32 shares, added in float64 in the order of the experts' places; NaN
-            and infinity pass through.
-        """
-        ...
-
-
-class Kernel(Protocol):
-    """What computes experts; for one thread at a time.
-
-    Attributes:
-        name: for people and metrics.
-    """
-
-    name: str
-
-    def layer(self, experts: Sequence[ExpertWeights]) -> LayerKernel:
-        """Make experts of one layer ready; they are known by their places from here on."""
-        ...
+from remoe_functions.wire.received import ReceivedCall
 
 
 class NumpyKernel:
@@ -71,7 +31,7 @@ class NumpyKernel:
     def __init__(self) -> None:
         self._projector = Projector()
 
-    def layer(self, experts: Sequence[ExpertWeights]) -> LayerKernel:
+    def layer(self, experts: Mapping[int, ExpertWeights]) -> LayerKernel:
         return NumpyLayer(self, experts)
 
     def forward(self, weights: ExpertWeights, rows: Float32) -> Float32:
@@ -105,9 +65,20 @@ class NumpyKernel:
 class NumpyLayer:
     """Experts of one layer, computed one after the other."""
 
-    def __init__(self, kernel: NumpyKernel, experts: Sequence[ExpertWeights]) -> None:
+    _ABSENT = np.uint16(0xFFFF)
+
+    def __init__(self, kernel: NumpyKernel, experts: Mapping[int, ExpertWeights]) -> None:
         self._kernel = kernel
-        self._experts = experts
+        indices = sorted(experts)
+        self._experts: Sequence[ExpertWeights] = [experts[index] for index in indices]
+        self._places = np.full(indices[-1] + 1, self._ABSENT)
+        self._places[indices] = np.arange(len(indices), dtype=np.uint16)
+
+    def answer(self, call: ReceivedCall) -> npt.NDArray[Any]:
+        judge(call)
+        places = self._places_of(call.layer, call.experts)
+        total = self.weighted_sum(call.rows, call.dtype, call.token_rows, places, call.weights)
+        return narrowed(total, call.answer_dtype)
 
     def weighted_sum(
         self,
@@ -117,6 +88,7 @@ class NumpyLayer:
         which: Which,
         weights: Shares,
     ) -> Float64:
+        """Each row's sum over its pairs; pair i sends row `token_rows[i]` to place `which[i]`."""
         wide = np.ascontiguousarray(widened(rows, dtype))
         total = np.zeros(wide.shape)
         with np.errstate(all="ignore"):
@@ -124,3 +96,10 @@ class NumpyLayer:
                 out = self._kernel.forward(self._experts[place], wide[members])
                 total[members] += shares[:, np.newaxis] * out
         return total
+
+    def _places_of(self, layer: int, experts: Which) -> Which:
+        places = self._places.take(experts, mode="clip")
+        absent = (places == self._ABSENT) | (experts >= len(self._places))
+        if absent.any():
+            raise not_served(layer, int(experts[absent].min()))
+        return places

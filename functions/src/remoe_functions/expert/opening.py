@@ -1,7 +1,7 @@
-"""The first half of a function's start, before numpy loads: which experts, and where they lie.
+"""The first half of a function's start: which experts, and where they lie.
 
-Their weights are read from the disk from here on, while the interpreter goes on importing: on a
-cold cache the one hides behind the other. Nothing here computes.
+Their weights are brought into memory from here on, while the interpreter goes on importing: the one
+hides behind the other. Nothing here computes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class Opened:
     Attributes:
         function: its experts and bounds.
         checkpoint: the model, checked as far as these experts go.
-        reading: brings their weights into memory; joined before they are touched.
+        bringing: brings their weights into memory.
     """
 
     function: FunctionPlan
     checkpoint: Checkpoint
-    reading: threading.Thread
+    bringing: Bringing
 
     def touch(self) -> None:
         """Have every page of the function's weights in this process.
@@ -36,9 +36,31 @@ class Opened:
         Raises:
             CheckpointError: the model has not such an expert.
         """
-        self.reading.join()
-        for expert in self.function.experts:
-            self.checkpoint.touch(expert)
+        self.bringing.join()
+        if self.bringing.failure is not None:
+            raise self.bringing.failure
+
+
+class Bringing(threading.Thread):
+    """Reads a function's weights from the disk, then maps their pages into this process.
+
+    Attributes:
+        failure: what kept it from that.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, function: FunctionPlan) -> None:
+        super().__init__(name="read-ahead", daemon=True)
+        self.failure: CheckpointError | None = None
+        self._checkpoint = checkpoint
+        self._experts = function.experts
+
+    def run(self) -> None:
+        try:
+            self._checkpoint.read_ahead(self._experts)
+            for expert in self._experts:
+                self._checkpoint.touch(expert)
+        except CheckpointError as error:
+            self.failure = error
 
 
 def open_function(arguments: Arguments) -> Opened:
@@ -53,16 +75,6 @@ def open_function(arguments: Arguments) -> Opened:
     checkpoint = Checkpoint.open(arguments.model, function.experts, sidecar=arguments.experts)
     # First: beside the reading its few bytes would wait for the disk as long as all the weights do.
     check_same_model(plan, checkpoint)
-    reading = threading.Thread(
-        target=_read, args=(checkpoint, function), name="read-ahead", daemon=True
-    )
-    reading.start()
-    return Opened(function=function, checkpoint=checkpoint, reading=reading)
-
-
-def _read(checkpoint: Checkpoint, function: FunctionPlan) -> None:
-    try:
-        checkpoint.read_ahead(function.experts)
-    except CheckpointError:
-        # Whoever touches the weights meets the same fault, and tells it.
-        return
+    bringing = Bringing(checkpoint, function)
+    bringing.start()
+    return Opened(function=function, checkpoint=checkpoint, bringing=bringing)

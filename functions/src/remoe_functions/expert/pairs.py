@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from remoe_functions.wire.errors import CallRefused
-from remoe_functions.wire.message import Call, RefusalCode
+from remoe_functions.expert.computing import asked_twice, no_such_row
+from remoe_functions.wire.received import ReceivedCall
 
 TokenRows = npt.NDArray[np.uint32]
 Which = npt.NDArray[np.uint16]
@@ -16,23 +16,21 @@ Shares = npt.NDArray[np.float32]
 Group = tuple[int, TokenRows, Shares]
 
 
-def judge(call: Call) -> None:
+def judge(call: ReceivedCall) -> None:
     """See that a call's pairs make sense; which experts are served is not asked here.
 
     Raises:
         CallRefused: a token row is out of bounds, or goes to the same expert twice.
     """
-    if not len(call.experts):
+    if not call.pair_count:
         return
-    if call.token_rows.max() >= len(call.rows):
-        raise CallRefused(
-            RefusalCode.BAD_REQUEST,
-            f"token_rows must be below {len(call.rows)}, got {call.token_rows.max()}",
-        )
+    highest = int(call.token_rows.max())
+    if highest >= call.shape[0]:
+        raise no_such_row(call.shape[0], highest)
     keys = call.experts.astype(np.uint64) << np.uint64(32) | call.token_rows
     keys.sort()
     if (keys[1:] == keys[:-1]).any():
-        raise CallRefused(RefusalCode.BAD_REQUEST, "a row goes to the same expert twice")
+        raise asked_twice()
 
 
 def grouped(token_rows: TokenRows, which: Which, weights: Shares) -> Iterator[Group]:

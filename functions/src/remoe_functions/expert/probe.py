@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+from array import array
 
 from remoe_functions.wire.client import Connection
 from remoe_functions.wire.errors import WireError
-from remoe_functions.wire.message import Call, WireDtype
+from remoe_functions.wire.message import PAIR_EXPERT, PAIR_ROW, PAIR_WEIGHT, Call, WireDtype
 from remoe_planner.experts import ExpertId
 
 TIMEOUT_SECONDS = 30.0
@@ -23,16 +23,17 @@ def probe(host: str, port: int, *, token: str, expert: ExpertId, hidden_size: in
     Raises:
         ProbeError: no answer, or a refusal.
     """
+    row = memoryview(array(PAIR_WEIGHT, [1.0]) * hidden_size).cast("B")
     call = Call(
         call_id=1,
         deadline_seconds=TIMEOUT_SECONDS,
         layer=expert.layer,
-        rows=np.ones((1, hidden_size), np.float32),
+        rows=row.cast("f", (1, hidden_size)),
         dtype=WireDtype.FLOAT32,
         answer_dtype=WireDtype.FLOAT32,
-        token_rows=np.zeros(1, np.uint32),
-        experts=np.full(1, expert.index, np.uint16),
-        weights=np.ones(1, np.float32),
+        token_rows=memoryview(array(PAIR_ROW, [0])),
+        experts=memoryview(array(PAIR_EXPERT, [expert.index])),
+        weights=memoryview(array(PAIR_WEIGHT, [1.0])),
     )
     try:
         with Connection.open(

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from remoe_functions.checkpoint.errors import CheckpointError
 from remoe_functions.expert.arguments import Arguments
 from remoe_functions.expert.choice import choose_kernel
-from remoe_functions.expert.kernel import Kernel
+from remoe_functions.expert.computing import Kernel
 from remoe_functions.expert.meter import Meter
 from remoe_functions.expert.monitor import Monitor, Watched
 from remoe_functions.expert.opening import Opened
@@ -118,6 +119,8 @@ def _open(server: Server, arguments: Arguments, loaded: Loaded, token: str) -> i
     first = loaded.opened.function.experts[0]
     probe(arguments.host, port, token=token, expert=first, hidden_size=loaded.hidden_size)
     loaded.meter.restart()
+    gc.freeze()
+    gc.enable()
     return port
 
 

@@ -1,4 +1,4 @@
-"""How much of the machine this process takes: decided once, before numpy loads (BLAS asks once).
+"""How much of the machine this process takes: decided once, before numpy may load (BLAS asks once).
 
 The environment's word comes first: where several processes share a machine, only whoever starts
 them knows how. Without it, what the system grants: the cores this process may run on, and its

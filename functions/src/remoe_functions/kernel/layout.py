@@ -17,6 +17,9 @@ EXPERT = Struct(f"{3 * MATRIX.size}s{2 * BIAS.size}s{FORM.size}s")
 # experts, rows, token_rows, which, weights, out, row_count, pair_count, expert_count, hidden,
 # rows_bfloat16, threads, instruction_set, fast
 CALL = Struct("QQQQQQqqiiiiii")
+# experts, places, rows, token_rows, which, weights, out, row_count, pair_count, place_count,
+# expert_count, hidden, dtype, answer_dtype, threads, instruction_set, reserved
+ANSWER = Struct("QQQQQQQqqiiiiiiii")
 LINEAR = Struct("QQQQqiiii")  # weights, bias, rows, out, row_count, inputs, outputs, threads, set
 
 

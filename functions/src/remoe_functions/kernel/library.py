@@ -11,7 +11,7 @@ import struct
 from functools import cache
 from pathlib import Path
 
-from remoe_functions.kernel.layout import CALL, EXPERT, LINEAR, MATRIX, Format
+from remoe_functions.kernel.layout import ANSWER, CALL, EXPERT, LINEAR, MATRIX, Format
 
 PATH = Path(__file__).with_name("libremoe_kernel.so")
 
@@ -34,7 +34,7 @@ def library() -> ctypes.CDLL:
     except OSError as error:
         raise NativeKernelUnavailableError(f"{PATH.name} cannot be loaded: {error}") from error
     _declare(loaded)
-    ours = (EXPERT.size, CALL.size, MATRIX.size, len(Format), LINEAR.size)
+    ours = (EXPERT.size, CALL.size, MATRIX.size, len(Format), LINEAR.size, ANSWER.size)
     theirs = tuple(loaded.remoe_abi(index) for index in range(len(ours)))
     if theirs != ours:
         raise NativeKernelUnavailableError(
@@ -46,6 +46,8 @@ def library() -> ctypes.CDLL:
 def _declare(loaded: ctypes.CDLL) -> None:
     loaded.remoe_forward.argtypes = [ctypes.c_char_p]
     loaded.remoe_forward.restype = ctypes.c_int
+    loaded.remoe_answer.argtypes = [ctypes.c_char_p]
+    loaded.remoe_answer.restype = ctypes.c_int
     loaded.remoe_linear.argtypes = [ctypes.c_char_p]
     loaded.remoe_linear.restype = ctypes.c_int
     loaded.remoe_can.argtypes = [ctypes.c_int]

@@ -8,10 +8,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-import numpy as np
-
+from remoe_functions.checkpoint.address import address_of
 from remoe_functions.checkpoint.blocks import BlockTensor, Matrix
 from remoe_functions.checkpoint.ffn import ExpertWeights, FfnForm
 from remoe_functions.checkpoint.tensors import MappedTensor
@@ -26,14 +25,13 @@ from remoe_functions.kernel.layout import (
     Format,
 )
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    Plane: TypeAlias = memoryview | np.ndarray[Any, np.dtype[Any]]
+
 _NO_MATRIX = bytes(MATRIX.size)
 _NO_BIAS = bytes(BIAS.size)
-
-
-def address_of(array: np.ndarray[Any, np.dtype[Any]]) -> int:
-    """Where an array's first element lies."""
-    address: int = array.__array_interface__["data"][0]
-    return address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,15 +46,15 @@ class NativeMatrix:
         transposed: [in, out] instead of [out, in]; plain formats only.
     """
 
-    data: np.ndarray[Any, np.dtype[Any]]
+    data: Plane
     shape: tuple[int, int]
     format: Format
-    scales: np.ndarray[Any, np.dtype[Any]] | None = None
+    scales: Plane | None = None
     transposed: bool = False
 
     def __post_init__(self) -> None:
         for name, plane in (("data", self.data), ("scales", self.scales)):
-            if plane is not None and not plane.flags.c_contiguous:
+            if plane is not None and not memoryview(plane).c_contiguous:  # type: ignore[arg-type]
                 raise ValueError(f"{name} must be contiguous, got strides {plane.strides}")
         if self.transposed and self.format not in PLAIN_FORMATS.values():
             raise ValueError(f"transposed needs a plain format, got {self.format.name}")
@@ -82,7 +80,7 @@ class NativeMatrix:
         if len(tensor.shape) != 2 or 0 in tensor.shape:
             raise ValueError(f"{name}: shape must be two sizes above 0, got {list(tensor.shape)}")
         return cls(
-            data=tensor.array,
+            data=tensor.memory,
             shape=(tensor.shape[0], tensor.shape[1]),
             format=PLAIN_FORMATS[tensor.dtype],
             transposed=transposed,
@@ -250,11 +248,11 @@ def _check_bias(name: str, bias: MappedTensor | None, width: int) -> None:
     if bias.dtype not in PLAIN_FORMATS:
         allowed = ", ".join(PLAIN_FORMATS)
         raise ValueError(f"{name}: element type must be one of {allowed}, got {bias.dtype}")
-    if bias.shape != (width,) or not bias.array.flags.c_contiguous:
+    if bias.shape != (width,) or not bias.memory.c_contiguous:
         raise ValueError(f"{name}: shape must be [{width}], dense, got {list(bias.shape)}")
 
 
 def _packed_bias(bias: MappedTensor | None) -> bytes:
     if bias is None:
         return _NO_BIAS
-    return BIAS.pack(address_of(bias.array), PLAIN_FORMATS[bias.dtype], 0)
+    return BIAS.pack(address_of(bias.memory), PLAIN_FORMATS[bias.dtype], 0)

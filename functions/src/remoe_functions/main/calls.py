@@ -22,7 +22,8 @@ from remoe_functions.main.settings import CallSettings
 from remoe_functions.main.spread import Pairs, Rows
 from remoe_functions.wire.client import Connection
 from remoe_functions.wire.errors import CallRefused, CallTimedOut, ConnectionLost, WireError
-from remoe_functions.wire.message import Answer, Call, RefusalCode, WireDtype
+from remoe_functions.wire.message import Call, RefusalCode, WireDtype
+from remoe_functions.wire.received import ReceivedAnswer
 
 
 class GivenUp(StrEnum):
@@ -106,7 +107,7 @@ class Caller:
             self._note_failure(chosen)
             return self._second(work, chosen, error)
 
-    def collect(self, sent: InFlight) -> Answer | None:
+    def collect(self, sent: InFlight) -> ReceivedAnswer | None:
         """The answer, after a second attempt if need be; None when the work is given up."""
         while sent.endpoint is not None:
             try:
@@ -141,7 +142,7 @@ class Caller:
             work=work, endpoint=endpoint, call_id=call.call_id, due_at=time.monotonic() + budget
         )
 
-    def _receive(self, sent: InFlight) -> Answer:
+    def _receive(self, sent: InFlight) -> ReceivedAnswer:
         if sent.endpoint is None or sent.endpoint not in self._connections:
             raise ConnectionLost("the connection went down with another call")
         left = max(0.001, sent.due_at - time.monotonic())

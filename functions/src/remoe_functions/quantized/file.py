@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remoe_functions.checkpoint.shard import LENGTH_BYTES
+from remoe_functions.checkpoint.files import LENGTH_BYTES
 from remoe_functions.checkpoint.sidecar import Piece, SidecarShape
 from remoe_functions.quantized.errors import QuantizationError
 

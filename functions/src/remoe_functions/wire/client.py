@@ -21,7 +21,6 @@ from remoe_functions.wire.errors import (
 )
 from remoe_functions.wire.frame import (
     Frame,
-    FrameBytes,
     decode_answer,
     decode_refusal,
     decode_welcome,
@@ -31,10 +30,11 @@ from remoe_functions.wire.frame import (
 from remoe_functions.wire.header import MAX_TEXT_BYTES, Header, Kind
 from remoe_functions.wire.kernel import bound_waits
 from remoe_functions.wire.limits import Limits
-from remoe_functions.wire.message import Answer, Call, RefusalCode
+from remoe_functions.wire.message import Call, RefusalCode, shape_of
 from remoe_functions.wire.reader import FrameReader
+from remoe_functions.wire.received import FrameBytes, ReceivedAnswer
 
-Outcome = Answer | WireError
+Outcome = ReceivedAnswer | WireError
 SPIN_SECONDS = 50e-6
 
 
@@ -152,7 +152,7 @@ class Connection:
             raise ValueError(f"call_id: {call.call_id} is in flight on this connection")
         now = time.monotonic()
         frame = encode_call(call, sent_at_seconds=now)
-        rows, hidden = call.rows.shape
+        rows, hidden = shape_of(call.rows)
         refusal = self._foreseen_refusal(call, frame)
         if refusal is not None:
             self._arrived[call.call_id] = refusal
@@ -160,7 +160,7 @@ class Connection:
         self._push(frame, now + call.deadline_seconds)
         self._expected[call.call_id] = _Expected(rows, hidden, call.answer_dtype)
 
-    def receive(self, call_id: int, *, timeout_seconds: float) -> Answer:
+    def receive(self, call_id: int, *, timeout_seconds: float) -> ReceivedAnswer:
         """Waits for the answer to one call; others that come meanwhile are kept.
 
         Raises:
@@ -318,7 +318,7 @@ class Connection:
             return CallRefused(RefusalCode.EXPIRED, "the deadline had passed before it was sent")
         if self._limits is None:
             return None
-        rows, hidden = call.rows.shape
+        rows, hidden = shape_of(call.rows)
         excess = self._limits.excess(
             rows=rows, hidden=hidden, pairs=len(call.weights), frame_bytes=frame.nbytes
         )

@@ -1,17 +1,14 @@
 """Messages to bytes and back.
 
 A frame is a header and a body. A call's body is weights, token rows, rows, experts: in this order
-every array is aligned without padding. Arrays are sent from where they lie and are views of the
-one buffer that a body was received into. Where the bytes come from and go to is not known here.
+every array is aligned without padding. Arrays are sent from where they lie and stay in the one
+buffer that a frame was received into. Where the bytes come from and go to is not known here.
 """
 
 from __future__ import annotations
 
 from math import isfinite
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, NamedTuple
 
 from remoe_functions.wire.errors import ProtocolError
 from remoe_functions.wire.header import (
@@ -24,9 +21,6 @@ from remoe_functions.wire.header import (
 )
 from remoe_functions.wire.limits import Limits
 from remoe_functions.wire.message import (
-    PAIR_EXPERT,
-    PAIR_ROW,
-    PAIR_WEIGHT,
     Answer,
     Call,
     Refusal,
@@ -34,13 +28,16 @@ from remoe_functions.wire.message import (
     WireDtype,
     check_answer,
     check_call,
+    shape_of,
+    view_of,
 )
+from remoe_functions.wire.received import DTYPES, FrameBytes, ReceivedAnswer, ReceivedCall
 
-FrameBytes = npt.NDArray[np.uint8]  # a whole received frame, its header first
+if TYPE_CHECKING:
+    from remoe_functions.wire.message import Array
+
 Buffer = bytes | memoryview
 _KIB = 1024
-_FEW_PAIRS = 64
-_DTYPES = {int(dtype): dtype for dtype in WireDtype}
 
 
 class Frame(NamedTuple):
@@ -67,8 +64,8 @@ def encode_call(call: Call, *, sent_at_seconds: float = 0.0) -> Frame:
         ValueError: a field has the wrong shape, dtype or range.
     """
     check_call(call)
-    rows = call.rows
-    count, hidden = rows.shape
+    rows = _memory(call.rows)
+    count, hidden = shape_of(call.rows)
     pairs = len(call.weights)
     body_bytes = rows.nbytes + pairs * PAIR_BYTES
     header = pack(
@@ -84,8 +81,8 @@ def encode_call(call: Call, *, sent_at_seconds: float = 0.0) -> Frame:
         body_bytes=body_bytes,
         answer_code=call.answer_dtype,
     )
-    arrays = (call.weights, call.token_rows, rows, call.experts)
-    return Frame([header, *map(_memory, arrays)], HEADER_BYTES + body_bytes)
+    first, second, last = map(_memory, (call.weights, call.token_rows, call.experts))
+    return Frame([header, first, second, rows, last], HEADER_BYTES + body_bytes)
 
 
 def encode_answer(answer: Answer) -> Frame:
@@ -95,8 +92,8 @@ def encode_answer(answer: Answer) -> Frame:
         ValueError: a field has the wrong shape, dtype or range.
     """
     check_answer(answer)
-    rows = answer.rows
-    count, hidden = rows.shape
+    rows = _memory(answer.rows)
+    count, hidden = answer.shape
     header = pack(
         Kind.ANSWER,
         code=answer.dtype,
@@ -106,7 +103,7 @@ def encode_answer(answer: Answer) -> Frame:
         hidden=hidden,
         body_bytes=rows.nbytes,
     )
-    return Frame([header, _memory(rows)], HEADER_BYTES + rows.nbytes)
+    return Frame([header, rows], HEADER_BYTES + rows.nbytes)
 
 
 def encode_refusal(refusal: Refusal) -> Frame:
@@ -135,43 +132,27 @@ def encode_welcome(limits: Limits) -> Frame:
     return Frame([header], HEADER_BYTES)
 
 
-def decode_call(header: Header, data: FrameBytes) -> Call:
-    """The call whose arrays are views of `data`.
+def decode_call(header: Header, data: FrameBytes) -> ReceivedCall:
+    """The call that lies in `data`; its pairs are the handler's to judge.
 
     Raises:
-        ValueError: a pair names a row that the call does not have, or a value is one that no
-            call can have (a deadline that is no number, an unknown type for its answer).
+        ValueError: a value is one that no call can have (a deadline that is no number, an unknown
+            type for its answer).
     """
-    pairs, dtype, answer_dtype = header.pairs, _DTYPES[header.code], _answer_dtype(header)
-    token_rows_at = HEADER_BYTES + pairs * PAIR_WEIGHT.itemsize
-    rows_at = token_rows_at + pairs * PAIR_ROW.itemsize
-    experts_at = len(data) - pairs * PAIR_EXPERT.itemsize
-    token_rows = np.ndarray((pairs,), PAIR_ROW, data, token_rows_at)
-    _require_rows_exist(token_rows, header.rows)
+    if header.code == WireDtype.FLOAT64:
+        raise ValueError("dtype: a call's rows are not float64")
+    if header.answer_code not in DTYPES:
+        raise ValueError(
+            f"answer_dtype: got {header.answer_code}, known are {sorted(map(int, WireDtype))}"
+        )
     if not isfinite(header.seconds):
         raise ValueError(f"deadline_seconds must be finite, got {header.seconds}")
-    return Call(
-        call_id=header.call_id,
-        deadline_seconds=header.seconds,
-        layer=header.layer,
-        rows=np.ndarray((header.rows, header.hidden), dtype.numpy, data, rows_at),
-        dtype=dtype,
-        answer_dtype=answer_dtype,
-        token_rows=token_rows,
-        experts=np.ndarray((pairs,), PAIR_EXPERT, data, experts_at),
-        weights=np.ndarray((pairs,), PAIR_WEIGHT, data, HEADER_BYTES),
-    )
+    return ReceivedCall(header, data)
 
 
-def decode_answer(header: Header, data: FrameBytes) -> Answer:
-    """The answer whose rows are a view of `data`."""
-    dtype = _DTYPES[header.code]
-    return Answer(
-        call_id=header.call_id,
-        rows=np.ndarray((header.rows, header.hidden), dtype.numpy, data, HEADER_BYTES),
-        dtype=dtype,
-        busy_seconds=header.seconds,
-    )
+def decode_answer(header: Header, data: FrameBytes) -> ReceivedAnswer:
+    """The answer that lies in `data`."""
+    return ReceivedAnswer(header, data)
 
 
 def decode_refusal(header: Header, data: FrameBytes) -> Refusal:
@@ -207,28 +188,9 @@ def decode_welcome(header: Header) -> Limits:
 
 def text_of(data: FrameBytes) -> bytes:
     """What a hello or a refusal says, as it came."""
-    return data[HEADER_BYTES:].tobytes()
+    return bytes(data[HEADER_BYTES:])
 
 
-def _answer_dtype(header: Header) -> WireDtype:
-    if header.code == WireDtype.FLOAT64:
-        raise ValueError("dtype: a call's rows are not float64")
-    if header.answer_code not in _DTYPES:
-        raise ValueError(
-            f"answer_dtype: got {header.answer_code}, known are {sorted(map(int, WireDtype))}"
-        )
-    return _DTYPES[header.answer_code]
-
-
-def _require_rows_exist(token_rows: npt.NDArray[np.generic], rows: int) -> None:
-    count = len(token_rows)
-    if not count:
-        return
-    # a list's max is three times as fast as numpy's for the few pairs of a decode step
-    highest = max(token_rows.tolist()) if count <= _FEW_PAIRS else int(token_rows.max())
-    if highest >= rows:
-        raise ValueError(f"token_rows: row {highest} is not among the call's {rows}")
-
-
-def _memory(array: npt.NDArray[np.generic]) -> memoryview:
-    return (array if array.flags.c_contiguous else np.ascontiguousarray(array)).data
+def _memory(array: Array | bytearray) -> memoryview:
+    view = view_of(array)
+    return view if view.c_contiguous else memoryview(view.tobytes()).cast("B")

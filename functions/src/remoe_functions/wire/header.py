@@ -36,7 +36,7 @@ class Kind(IntEnum):
 
 _KINDS = frozenset(int(kind) for kind in Kind)
 _WITH_ROWS = frozenset((int(Kind.CALL), int(Kind.ANSWER)))
-_ITEM_BYTES = {int(dtype): dtype.numpy.itemsize for dtype in WireDtype}
+_ITEM_BYTES = {int(dtype): dtype.itemsize for dtype in WireDtype}
 
 
 class Header(NamedTuple):

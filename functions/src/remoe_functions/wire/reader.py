@@ -12,11 +12,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-import numpy as np
-
 from remoe_functions.wire.errors import ConnectionLost
-from remoe_functions.wire.frame import FrameBytes
 from remoe_functions.wire.header import HEADER_BYTES, PREFIX_BYTES, Header, check_prefix, unpack
+from remoe_functions.wire.received import FrameBytes
 
 _LONGEST_USUAL_BYTES = 8 * 1024 * 1024
 
@@ -57,8 +55,8 @@ class FrameReader:
     def prepare(self) -> None:
         """Makes the next frame's buffer, so that it need not be made once the frame is here."""
         surplus = self._surplus
-        self._data = np.empty(max(self._usual_bytes, len(surplus)), np.uint8)
-        self._view = self._data.data
+        self._data = bytearray(max(self._usual_bytes, len(surplus)))
+        self._view = memoryview(self._data)
         self._got_bytes = len(surplus)
         self._is_prepared = True
         if surplus:
@@ -99,8 +97,8 @@ class FrameReader:
     def _refit(self, frame_bytes: int) -> None:
         """This frame is not of the usual length: moves what has come into a buffer that is."""
         got = self._view[: self._got_bytes]
-        self._data = np.empty(frame_bytes, np.uint8)
-        self._view = self._data.data
+        self._data = bytearray(frame_bytes)
+        self._view = memoryview(self._data)
         self._got_bytes = min(len(got), frame_bytes)
         self._view[: self._got_bytes] = got[:frame_bytes]
         self._surplus = bytes(got[frame_bytes:])

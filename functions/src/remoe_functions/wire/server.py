@@ -24,6 +24,8 @@ _STOP_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Guest:
+    """A connection that has shown the token, and the thread that serves it."""
+
     session: Session
     thread: threading.Thread
 

@@ -15,7 +15,6 @@ from remoe_functions.wire.age import CallAges
 from remoe_functions.wire.errors import CallRefused, ConnectionLost, ProtocolError
 from remoe_functions.wire.frame import (
     Frame,
-    FrameBytes,
     decode_call,
     encode_answer,
     encode_refusal,
@@ -23,10 +22,11 @@ from remoe_functions.wire.frame import (
 from remoe_functions.wire.header import HEADER_BYTES, Header, Kind
 from remoe_functions.wire.kernel import bound_waits
 from remoe_functions.wire.limits import Limits
-from remoe_functions.wire.message import Answer, Call, OnRefusal, Refusal, RefusalCode
+from remoe_functions.wire.message import Answer, OnRefusal, Refusal, RefusalCode
 from remoe_functions.wire.reader import FrameReader
+from remoe_functions.wire.received import FrameBytes, ReceivedCall
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[ReceivedCall], Answer]
 _REASONS = {
     RefusalCode.BUSY: "too many calls are waiting",
     RefusalCode.EXPIRED: "the deadline has passed",
@@ -187,11 +187,11 @@ def linger(connection: socket.socket) -> None:
         pass
 
 
-def _require_fitting(call: Call, answer: Answer) -> None:
+def _require_fitting(call: ReceivedCall, answer: Answer) -> None:
     if answer.call_id != call.call_id:
         raise ValueError(f"the handler answered call {answer.call_id}, not {call.call_id}")
-    if answer.rows.shape != call.rows.shape or answer.dtype != call.answer_dtype:
+    if answer.shape != call.shape or answer.dtype != call.answer_dtype:
         raise ValueError(
-            f"the handler answered {answer.dtype.name} rows of shape {answer.rows.shape}, "
-            f"not {call.answer_dtype.name} of {call.rows.shape}"
+            f"the handler answered {answer.dtype.name} rows of shape {answer.shape}, "
+            f"not {call.answer_dtype.name} of {call.shape}"
         )
