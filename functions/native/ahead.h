@@ -45,3 +45,17 @@ INLINE void ask(struct ahead what, int column) {
 enum { FAR = 8192 };
 
 INLINE void ask_far(const uint8_t *from) { __builtin_prefetch(from + FAR, 0, 2); }
+
+/* Outputs that lie FAR ahead, at least. */
+INLINE int far_outputs(const struct product *p) {
+  return (int)((FAR + p->matrix->row_bytes - 1) / p->matrix->row_bytes);
+}
+
+/* What to ask for while output `row` is made: an output of this thread's own, since what lies
+ * beyond is another's, who reads it at this very moment; or what this thread reads next. */
+INLINE const uint8_t *asked_with(const struct product *p, int row, int far) {
+  int64_t bytes = p->matrix->row_bytes;
+  if (row + far < p->end)
+    return p->matrix->data + (row + far) * bytes;
+  return p->next ? p->next + (row + far - p->end) * bytes : p->matrix->data + row * bytes;
+}

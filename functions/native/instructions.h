@@ -33,6 +33,7 @@ struct product {
   float *y;
   int64_t pitch; /* floats; a multiple of MAX_LANES, and all of a row may be written */
   float *tile;   /* TILE_FLOATS of scratch */
+  const uint8_t *next; /* what this thread will read after these outputs, or NULL: a guess */
 };
 
 /* Gate and up projections become what goes into the down projection, in place in `gate`. */

@@ -16,12 +16,12 @@
 
 #include "activations.h"
 #include "instructions.h"
+#include "items.h"
 #include "pool.h"
 #include "room.h"
 
 /* Rows met at a time: their part of a block (ROWS * 2 KiB) stays in the second cache. */
-enum { ROWS = 96, COLUMNS = 1056, LONGEST = 1024, LONGEST_STREAMED = 8192, ALIGNMENT = 64 };
-enum { UNITS = 32, UNITS_MANY = 64, MANY = 48 };
+enum { ROWS = 96, COLUMNS = 1056, ALIGNMENT = 64 };
 enum { WAVE_BYTES = 16 << 20, WAVE_LEAST = 256 };
 
 struct group {
@@ -87,12 +87,26 @@ static void add_bias(const struct remoe_bias *bias, float *y, int64_t begin, int
       y[i] += bias_at(bias, begin + i);
 }
 
+static const uint8_t *output_at(const struct remoe_matrix *m, int64_t index) {
+  return m->data + index * m->row_bytes;
+}
+
+/* Where this thread will read after outputs begin.. of a matrix, if threads take items in turns. */
+static const uint8_t *after(const struct layer *layer, const struct remoe_matrix *m, int32_t begin,
+                            int32_t end, int32_t outputs) {
+  int64_t next = begin + (int64_t)layer->call->threads * (end - begin);
+  return next < outputs ? output_at(m, next) : NULL;
+}
+
 /* Fused and alternating, gate and up are one product of twice the width. */
 static void multiply_first(const struct layer *layer, const struct group *group,
                            struct product *p, int32_t begin, int32_t end) {
   const struct remoe_expert *e = group->expert;
   int32_t twice = e->interleaved ? 2 : 1;
+  bool pair = e->gated && !e->fused;
   p->matrix = &e->first;
+  p->next = pair ? output_at(&e->second, begin)
+                 : after(layer, p->matrix, begin, end, e->intermediate);
   p->begin = twice * begin, p->end = twice * end;
   layer->set->product(p);
   for (int32_t row = 0; row < p->rows; row++)
@@ -104,6 +118,7 @@ static void multiply_second(const struct layer *layer, const struct group *group
   const struct remoe_expert *e = group->expert;
   int32_t offset = e->fused ? e->intermediate : 0;
   p->matrix = e->fused ? &e->first : &e->second;
+  p->next = after(layer, &e->first, begin, end, e->intermediate);
   p->begin = offset + begin, p->end = offset + end;
   p->y += up_to(end - begin, MAX_LANES);
   layer->set->product(p);
@@ -175,6 +190,13 @@ static void add_down(const struct layer *layer, const struct group *group, int32
   }
 }
 
+static const uint8_t *after_down(const struct layer *layer, const struct group *group,
+                                 int32_t begin, int32_t end) {
+  if (group + 1 < layer->groups + layer->group_count)
+    return output_at(&group[1].expert->down, begin);
+  return after(layer, &layer->groups->expert->down, begin, end, layer->call->hidden);
+}
+
 static void down(const struct layer *layer, const struct group *group, int32_t begin, int32_t end,
                  float *scratch) {
   for (int32_t first = 0; first < group->rows; first += ROWS) {
@@ -186,7 +208,8 @@ static void down(const struct layer *layer, const struct group *group, int32_t b
                         .end = end,
                         .y = scratch,
                         .pitch = up_to(end - begin, MAX_LANES) + MAX_LANES,
-                        .tile = scratch + ROWS * COLUMNS};
+                        .tile = scratch + ROWS * COLUMNS,
+                        .next = after_down(layer, group, begin, end)};
     layer->set->product(&p);
     add_down(layer, group, first, &p);
   }
@@ -205,19 +228,12 @@ static void second_phase(void *job, int32_t item, int32_t worker) {
          layer->scratch + (int64_t)worker * SCRATCH_FLOATS);
 }
 
-/* Outputs of a transposed matrix in an item. Few rows of input stream its rows, and the longer what
- * is read of each, the better memory follows. */
-static int32_t long_part(int32_t width, int32_t threads, int64_t rows) {
-  int32_t parts = rows > STREAMED_ROWS ? 4 * threads : threads;
-  int32_t most = rows > STREAMED_ROWS ? LONGEST : LONGEST_STREAMED;
-  return (int32_t)smaller(most, up_to((width + parts - 1) / parts, 128));
-}
-
 static int32_t units_of(const struct group *group, int32_t threads) {
   const struct remoe_expert *e = group->expert;
   if (e->first.transposed)
     return long_part(2 * e->intermediate, threads, group->rows) / 2;
-  return group->rows > MANY ? UNITS_MANY : UNITS;
+  int64_t bytes = e->first.row_bytes + (e->gated ? e->first.row_bytes : 0);
+  return short_part(e->intermediate, bytes, threads, group->rows);
 }
 
 static int check(const struct remoe_call *call) {
@@ -361,15 +377,17 @@ static bool next_wave(struct layer *layer, const struct plan *plan, int32_t coun
 }
 
 static int32_t columns_of(const struct layer *layer) {
-  int64_t rows = 0;
+  const struct remoe_call *call = layer->call;
+  int64_t rows = 0, bytes = 0;
   bool transposed = false;
   for (int32_t g = 0; g < layer->group_count; g++) {
-    transposed |= layer->groups[g].expert->down.transposed != 0;
-    rows = rows > layer->groups[g].rows ? rows : layer->groups[g].rows;
+    const struct group *group = layer->groups + g;
+    transposed |= group->expert->down.transposed != 0;
+    bytes += group->expert->down.row_bytes;
+    rows = rows > group->rows ? rows : group->rows;
   }
-  if (transposed)
-    return long_part(layer->call->hidden, layer->call->threads, rows);
-  return rows > MANY ? UNITS_MANY : UNITS;
+  return transposed ? long_part(call->hidden, call->threads, rows)
+                    : short_part(call->hidden, bytes, call->threads, rows);
 }
 
 static void run_wave(struct layer *layer) {

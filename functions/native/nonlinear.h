@@ -84,16 +84,53 @@ INLINE lanes middle_of(const struct remoe_expert *e, lanes gate, lanes up) {
   return e->gated ? value * up : value;
 }
 
+/* Which of two vectors beside each other hold gates, and which ups, where they alternate. */
+#if LANES == 16
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, \
+             20, 22, 24, 26, 28, 30
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, \
+             21, 23, 25, 27, 29, 31
+#elif LANES == 8
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD 1, 3, 5, 7, 9, 11, 13, 15
+#else
+#define EVEN 0, 2, 4, 6
+#define ODD 1, 3, 5, 7
+#endif
+
+/* Units `begin`.. of LANES, where all of them are there. */
+INLINE lanes whole_middle(const struct middle *m, int begin) {
+  const float *gate = m->gate + begin * m->stride, *up = m->up + begin * m->stride;
+  lanes gates = load(gate), ups = {0};
+  if (m->stride == 2) { /* gate and up alternate */
+    lanes more = load(gate + LANES), both = gates;
+    gates = __builtin_shufflevector(both, more, EVEN);
+    ups = __builtin_shufflevector(both, more, ODD);
+  } else if (m->expert->gated) {
+    ups = load(up);
+  }
+  return middle_of(m->expert, gates, ups);
+}
+
+INLINE lanes some_of_middle(const struct middle *m, int begin, int count) {
+  float gate[LANES] = {0}, up[LANES] = {0};
+  for (int i = 0; i < count; i++) {
+    gate[i] = m->gate[(begin + i) * m->stride];
+    if (m->expert->gated)
+      up[i] = m->up[(begin + i) * m->stride];
+  }
+  return middle_of(m->expert, load(gate), load(up));
+}
+
+#undef EVEN
+#undef ODD
+
 static void activate(const struct middle *m) {
-  for (int begin = 0; begin < m->count; begin += LANES) {
-    int count = m->count - begin < LANES ? m->count - begin : LANES;
-    float gate[LANES] = {0}, up[LANES] = {0};
-    for (int i = 0; i < count; i++) {
-      gate[i] = m->gate[(begin + i) * m->stride];
-      if (m->expert->gated)
-        up[i] = m->up[(begin + i) * m->stride];
-    }
-    lanes value = middle_of(m->expert, load(gate), load(up));
-    memcpy(m->gate + begin, &value, (size_t)count * sizeof(float));
+  int begin = 0;
+  for (; begin + LANES <= m->count; begin += LANES)
+    store(m->gate + begin, whole_middle(m, begin));
+  if (begin < m->count) {
+    lanes value = some_of_middle(m, begin, m->count - begin);
+    memcpy(m->gate + begin, &value, (size_t)(m->count - begin) * sizeof(float));
   }
 }

@@ -4,6 +4,7 @@
 
     python tests/bench/kernel.py --threads 2 --rows 1,2,4,16,64,256 --sweeps 3 --rivals torch-bf16
     python tests/bench/kernel.py --rows 1,16 --paths all --sweeps 3 --rivals torch-bf16
+    python tests/bench/kernel.py --weights bf16,q8,q4 --precisions fast --rivals ggml --ggml DIR
 
 Every contender sweeps over the same experts, together larger than the caches, so that each finds
 its weights in memory; sweeps take turns, so that what the machine does meanwhile happens to all.
@@ -13,11 +14,15 @@ sweeps, a sweep the median over its experts; in brackets is the ratio of the qui
 is the one to trust on a busy machine. The bound is the native
 read loop over the same bytes with the same threads. torch's bfloat16 linear is oneDNN's product
 where the processor has bfloat16 instructions (`torch.backends.mkldnn`), so it stands for both.
+ggml's (llama.cpp's; ggml_expert.py) is of its own type of as many bits: bf16, q8_0 or q4_0, plain
+and, where it has one for this machine, repacked; the ratio is to the quicker of the two. It has no
+product for gpt-oss' order of numbers, so there it computes as many in its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import mmap
 import os
 import statistics
@@ -25,6 +30,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -40,7 +46,9 @@ ROWS = (1, 2, 4, 16, 64, 256, 512)
 MEGABYTES = 420
 BUSY_ROWS = 16  # from here on, a sweep is over fewer experts: the time is the arithmetic's
 LEAST_EXPERTS = 2
+PAUSE_SECONDS = 0.01  # longer than an idle pool of OpenMP spins
 BOUND = "read"
+WEIGHTS = {"bf16": "BF16", "q8": "Q8_0", "q4": "Q4_0"}  # ours: ggml's of as many bits
 
 
 def parsed() -> argparse.Namespace:
@@ -51,13 +59,18 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--sweeps", type=int, default=7)
     parser.add_argument("--megabytes", type=int, default=MEGABYTES)
-    parser.add_argument("--rivals", default="torch-bf16,torch-f32,numpy")
+    parser.add_argument("--weights", default="bf16", help=", ".join(WEIGHTS))
+    parser.add_argument("--precisions", default="exact,fast")
+    parser.add_argument("--rivals", default="torch-bf16,torch-f32,numpy", help="ggml, too")
+    parser.add_argument("--ggml", type=Path, help="folder of libggml-base.so and libggml-cpu.so")
     parser.add_argument(
         "--cpu-time", action="store_true", help="on a busy machine; one thread only"
     )
     options = parser.parse_args()
     if options.cpu_time and options.threads != 1:
         parser.error("--cpu-time counts the calling thread alone: it needs --threads 1")
+    if "ggml" in options.rivals and not options.ggml:
+        parser.error("--rivals ggml needs --ggml")
     return options
 
 
@@ -69,13 +82,15 @@ def main() -> None:
         f"{options.threads} threads, {options.sweeps} sweeps, {options.megabytes} MB of weights\n"
     )
     print(
-        "| shape | rows | contender | µs | GB/s | GFLOP/s | of the bound | x torch-bf16 | spread |"
+        "| shape | rows | weights | contender | µs | GB/s | GFLOP/s | of the bound "
+        "| x torch-bf16 | x ggml | spread |"
     )
-    print("|---|---:|---|---:|---:|---:|---:|---:|---|")
+    print("|---|---:|---|---|---:|---:|---:|---:|---:|---:|---|")
     for shape in options.shapes.split(","):
-        world = World(shape, options)
-        for rows in map(int, options.rows.split(",")):
-            report(world, rows, world.times(rows))
+        for weights in options.weights.split(","):
+            world = World(shape, weights, options)
+            for rows in map(int, options.rows.split(",")):
+                report(world, rows, world.times(rows))
 
 
 @dataclass
@@ -97,14 +112,18 @@ class Times:
 def report(world: World, rows: int, times: dict[str, Times]) -> None:
     flops = 6 * rows * world.hidden * world.intermediate
     rival = times.get("torch-bf16")
+    ggml = min(
+        (each for name, each in times.items() if name.startswith("ggml")),
+        key=lambda each: each.median,
+        default=None,
+    )
     for name, each in times.items():
         seconds, spread = each.median, sorted(each.sweeps)
-        ratio = each.ratio(rival) if rival else ""
+        ratios = [each.ratio(other) if other else "" for other in (times[BOUND], rival, ggml)]
         print(
-            f"| {world.name} | {rows} | {name} | {seconds * 1e6:,.0f} "
+            f"| {world.name} | {rows} | {world.weights} | {name} | {seconds * 1e6:,.0f} "
             f"| {world.expert_bytes / seconds / 1e9:.1f} | {flops / seconds / 1e9:.0f} "
-            f"| {each.ratio(times[BOUND])} | {ratio} "
-            f"| {spread[0] * 1e6:,.0f} to {spread[-1] * 1e6:,.0f} |",
+            f"| {' | '.join(ratios)} | {spread[0] * 1e6:,.0f} to {spread[-1] * 1e6:,.0f} |",
             flush=True,
         )
 
@@ -112,17 +131,21 @@ def report(world: World, rows: int, times: dict[str, Times]) -> None:
 class World:
     """Experts of one shape, and all who can compute them."""
 
-    def __init__(self, name: str, options: argparse.Namespace) -> None:
+    def __init__(self, name: str, weights: str, options: argparse.Namespace) -> None:
         from remoe_functions.kernel.machine import InstructionSet, available
 
-        self.name, self.options = name, options
-        self.hidden, self.intermediate, self.fused = SHAPES[name]
-        self.expert_bytes = 6 * self.hidden * self.intermediate
+        self.name, self.weights, self.options = name, weights, options
+        self.hidden, self.intermediate, fused = SHAPES[name]
+        self.fused = fused and weights == "bf16"
+        first = self._expert(1) if weights == "bf16" else self._in_blocks()
+        self.expert_bytes = first.nbytes
         count = max(LEAST_EXPERTS, -(-options.megabytes * 10**6 // self.expert_bytes))
-        self.experts = [self._expert(seed) for seed in range(count)]
+        again = self._expert if weights == "bf16" else lambda _: copied(first)
+        self.experts = [again(seed) for seed in range(count)]
         wanted = options.paths.split(",") if options.paths else available()[:1]
         wanted = available() if options.paths == "all" else wanted
         self.paths = [InstructionSet(path) for path in wanted]
+        self.ggml_experts = self._ggml_experts() if "ggml" in options.rivals else {}
 
     def _expert(self, seed: int):
         from remoe_functions.checkpoint.ffn import Activation, ExpertWeights, FfnForm
@@ -144,6 +167,58 @@ class World:
             down = matrix(hidden, middle, -seed)
         return ExpertWeights(form=form, up=up, down=down)
 
+    def _floats(self) -> list[np.ndarray]:
+        """Gate, up and down, [out, in]."""
+        hidden, middle = self.hidden, self.intermediate
+        random = np.random.default_rng(0)
+        return [
+            random.standard_normal(shape, dtype=np.float32) / shape[1] ** 0.5
+            for shape in ((middle, hidden), (middle, hidden), (hidden, middle))
+        ]
+
+    def _in_blocks(self):
+        """One whose weights really are rounded; the others are copies: values cost no time."""
+        from remoe_functions.checkpoint.blocks import BlockFormat, BlockTensor
+        from remoe_functions.checkpoint.ffn import Activation, ExpertWeights, FfnForm
+        from remoe_functions.quantized.rounding import rounded
+
+        kind = BlockFormat(self.weights)
+        made = [(rounded(weights, kind), weights.shape[1]) for weights in self._floats()]
+        gate, up, down = (
+            BlockTensor(
+                format=kind,
+                codes=np.ascontiguousarray(each.codes),
+                scales=np.ascontiguousarray(each.scales),
+                in_size=width,
+            )
+            for each, width in made
+        )
+        return ExpertWeights(form=FfnForm(activation=Activation.SILU), up=(gate, up), down=down)
+
+    def _ggml_experts(self):
+        """ggml's experts by name; in bfloat16 they are our very pages."""
+        from ggml_expert import Ggml, GgmlExpert, Type, experts_of
+
+        self.ggml = Ggml(self.options.ggml, self.options.threads)
+        kind, count = Type[WEIGHTS[self.weights]], len(self.experts)
+        if kind is Type.BF16:
+            parts = map(self._in_ggmls_order, self.experts)
+            return {"ggml BF16": [GgmlExpert(self.ggml, kind, part) for part in parts]}
+        floats = self._floats()
+        made = {
+            f"ggml {kind.name}{name}": experts_of(
+                self.ggml, kind, floats, count, mapped, repacked=bool(name)
+            )
+            for name in ("", ", repacked")
+        }
+        return {name: experts for name, experts in made.items() if experts}
+
+    def _in_ggmls_order(self, expert) -> list[np.ndarray]:
+        up = [tensor.array.reshape(-1, self.hidden) for tensor in expert.up]
+        if self.fused:
+            up = [up[0][: self.intermediate], up[0][self.intermediate :]]
+        return [*up, expert.down.array.reshape(self.hidden, self.intermediate)]
+
     def times(self, rows: int) -> dict[str, Times]:
         count = len(self.experts)
         if rows > BUSY_ROWS:
@@ -159,11 +234,15 @@ class World:
         return times
 
     def _reader(self) -> Callable[[int], object]:
+        from remoe_functions.checkpoint.address import address_of
         from remoe_functions.kernel.library import read
-        from remoe_functions.kernel.native_expert import address_of
 
         parts = [
-            [(address_of(tensor.array), tensor.nbytes) for tensor in (*expert.up, expert.down)]
+            [
+                (address_of(plane), plane.nbytes)
+                for tensor in (*expert.up, expert.down)
+                for plane in planes(tensor)
+            ]
             for expert in self.experts
         ]
         return lambda index: read(parts[index], threads=self.options.threads)
@@ -192,15 +271,29 @@ class World:
         return {
             f"{path}, {precision}": contender(path, precision)
             for path in self.paths
-            for precision in Precision
+            for precision in map(Precision, self.options.precisions.split(","))
         }
 
     def _rivals(self, rows: int) -> dict[str, Callable[[int], object]]:
         named = filter(None, self.options.rivals.split(","))
-        made = {"torch-bf16": self._torch, "torch-f32": self._torch32, "numpy": self._numpy}
-        return {name: made[name](rows) for name in named}
+        made = {
+            "torch-bf16": self._torch,
+            "torch-f32": self._torch32,
+            "numpy": self._numpy,
+            "ggml": self._ggml,
+        }
+        plain = self.weights == "bf16"
+        every = (made[name](rows) for name in named if plain or name == "ggml")
+        return {name: compute for some in every for name, compute in some.items()}
 
-    def _torch(self, rows: int) -> Callable[[int], object]:
+    def _ggml(self, rows: int) -> dict[str, Callable[[int], object]]:
+        import ml_dtypes
+        from ggml_expert import GgmlRun
+
+        x = bits(rows, self.hidden).view(ml_dtypes.bfloat16).astype(np.float32)
+        return {name: GgmlRun(self.ggml, experts, x) for name, experts in self.ggml_experts.items()}
+
+    def _torch(self, rows: int) -> dict[str, Callable[[int], object]]:
         import torch
 
         from remoe_functions.main.torch_expert import TorchExpert
@@ -208,9 +301,9 @@ class World:
         torch.set_num_threads(self.options.threads)
         experts = [TorchExpert.of(expert, torch.bfloat16) for expert in self.experts]
         x = torch.from_numpy(bits(rows, self.hidden)).view(torch.bfloat16)
-        return lambda index: experts[index](x)
+        return {"torch-bf16": lambda index: experts[index](x)}
 
-    def _torch32(self, rows: int) -> Callable[[int], object]:
+    def _torch32(self, rows: int) -> dict[str, Callable[[int], object]]:
         import torch
 
         from remoe_functions.main.torch_expert import TorchExpert
@@ -219,16 +312,16 @@ class World:
         some = max(1, len(self.experts) // 2)
         experts = [TorchExpert.of(expert, torch.float32) for expert in self.experts[:some]]
         x = torch.from_numpy(bits(rows, self.hidden)).view(torch.bfloat16).float()
-        return lambda index: experts[index % some](x)
+        return {"torch-f32": lambda index: experts[index % some](x)}
 
-    def _numpy(self, rows: int) -> Callable[[int], object]:
+    def _numpy(self, rows: int) -> dict[str, Callable[[int], object]]:
         import ml_dtypes
 
         from remoe_functions.expert.kernel import NumpyKernel
 
         kernel = NumpyKernel()
         x = bits(rows, self.hidden).view(ml_dtypes.bfloat16).astype(np.float32)
-        return lambda index: kernel.forward(self.experts[index], x)
+        return {"numpy": lambda index: kernel.forward(self.experts[index], x)}
 
 
 def matrix(height: int, width: int, seed: int):
@@ -251,6 +344,21 @@ def mapped(array: np.ndarray) -> np.ndarray:
     return np.frombuffer(pages, array.dtype).reshape(array.shape)
 
 
+def planes(tensor) -> list[np.ndarray]:
+    """The arrays a matrix is read from."""
+    return [tensor.codes, tensor.scales] if hasattr(tensor, "codes") else [tensor.array]
+
+
+def copied(expert):
+    """The same weights in blocks, in pages of their own."""
+    up = tuple(in_own_pages(tensor) for tensor in expert.up)
+    return dataclasses.replace(expert, up=up, down=in_own_pages(expert.down))
+
+
+def in_own_pages(tensor):
+    return dataclasses.replace(tensor, codes=mapped(tensor.codes), scales=mapped(tensor.scales))
+
+
 def bits(rows: int, hidden: int) -> np.ndarray:
     """Rows of bfloat16, as their bits."""
     import ml_dtypes
@@ -260,7 +368,9 @@ def bits(rows: int, hidden: int) -> np.ndarray:
 
 
 def swept(compute: Callable[[int], object], count: int, clock: Callable[[], float]) -> float:
-    """Median seconds of an expert."""
+    """Median seconds of an expert; the threads of who came before have gone to sleep."""
+    time.sleep(PAUSE_SECONDS)
+    compute(count - 1)
     seconds = []
     for index in range(count):
         began = clock()

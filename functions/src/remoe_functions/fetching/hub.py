@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from remoe_functions.checkpoint.config import CONFIG_FILE, read_config
+from remoe_functions.checkpoint.config import read_config
 from remoe_functions.checkpoint.families import family_of
+from remoe_functions.checkpoint.files import CONFIG_FILE
 from remoe_functions.fetching.errors import FetchError, Reason
 from remoe_functions.fetching.marker import Marker
 from remoe_functions.fetching.progress import ProgressMeter

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from remoe_functions.checkpoint.address import address_of, address_of_own
 from remoe_functions.kernel.layout import CALL
 from remoe_functions.kernel.library import library
 from remoe_functions.kernel.machine import InstructionSet, available
@@ -83,11 +84,11 @@ def forward(
         raise ValueError(f"threads must be 1 to {MOST_THREADS}, got {threads}")
     call = CALL.pack(
         table.address,
-        rows.ctypes.data,
-        token_rows.ctypes.data,
-        which.ctypes.data,
-        weights.ctypes.data,
-        out.ctypes.data,
+        _address_of(rows),
+        _address_of(token_rows),
+        _address_of(which),
+        _address_of(weights),
+        _address_of(out),
         count,
         len(token_rows),
         len(table),
@@ -134,6 +135,13 @@ def _checked_out(out: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.ND
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
         raise ValueError("out must be contiguous, aligned and writeable")
     return out
+
+
+def _address_of(array: Array) -> int:
+    # Most arrays of a call are ours to write, and five addresses are asked for in each.
+    if array.flags.writeable and array.nbytes:
+        return address_of_own(array.data)
+    return address_of(array)
 
 
 def _raise(
