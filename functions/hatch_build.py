@@ -41,7 +41,7 @@ SOURCES: dict[str, dict[str, tuple[str, ...]]] = {
         "instructions_plain.c": (),
         "instructions_avx2.c": V3,
         "instructions_avx512.c": V4,
-        "instructions_avx512_bf16.c": (*V4, "-mavx512bf16"),
+        "instructions_avx512_bf16.c": (*V4, "-mavx512bf16", "-mavx512vnni", "-mavx512vbmi"),
     },
     "aarch64": COMMON | {"instructions_plain.c": (), "instructions_neon.c": ()},
 }

@@ -1,11 +1,12 @@
-/* Rows made ready to be multiplied: to float or bfloat16, cut into blocks, padded with zeros. */
+/* Rows made ready to be multiplied: to float, bfloat16 or digits, cut into blocks, padded with
+ * zeros. */
 #ifndef REMOE_ACTIVATIONS_H
 #define REMOE_ACTIVATIONS_H
 
 #include <string.h>
 
+#include "digits.h"
 #include "instructions.h"
-#include "words.h"
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -34,14 +35,13 @@ static inline struct activations shape_of(int64_t count, int32_t width, int32_t 
   int32_t most = fast ? BLOCK_HALVES : BLOCK_FLOATS;
   int32_t blocks = (width + most - 1) / most;
   int32_t block = (int32_t)up_to((width + blocks - 1) / blocks, 64);
-  block = block < 128 ? 128 : block; /* in words, too, it is no larger than in floats */
-  return (struct activations){NULL, count, width, block, blocks, fast, 0, 0};
+  return (struct activations){NULL, count, width, block, blocks, fast, 0, NULL};
 }
 
 /* Of a row's part of a block. */
 static inline int64_t block_bytes(const struct activations *a) {
-  if (a->parts)
-    return words_bytes(a->block, a->parts, a->lanes);
+  if (a->digits)
+    return (int64_t)(a->block / RECORD) * record_bytes(a->digits);
   return (int64_t)a->block * (a->fast ? 2 : 4);
 }
 
@@ -60,8 +60,8 @@ static inline void put(const struct activations *a, int64_t row, int32_t begin, 
     int32_t block = begin / a->block, inside = begin % a->block;
     int32_t part = (int32_t)smaller(count, a->block - inside);
     uint8_t *to = place(a, row, block);
-    if (a->parts) {
-      put_words(to, inside, from, part, a->parts, a->lanes);
+    if (a->digits) {
+      a->round(to + inside / RECORD * record_bytes(a->digits), from, part, a->digits);
     } else if (a->fast) {
       uint16_t *halves = (uint16_t *)(void *)to + inside;
       for (int32_t i = 0; i < part; i++)
@@ -75,12 +75,8 @@ static inline void put(const struct activations *a, int64_t row, int32_t begin, 
 
 /* The last block's columns beyond the width: products run over whole vectors. */
 static inline void pad(const struct activations *a, int64_t row) {
-  if (a->parts) {
-    for (int32_t block = 0; block < a->blocks; block++)
-      pad_words(place(a, row, block), (int32_t)smaller(a->block, a->width - block * a->block),
-                a->parts, a->lanes);
-    return;
-  }
+  if (a->digits)
+    return; /* records are whole */
   int32_t size = a->fast ? 2 : 4, used = a->width - (a->blocks - 1) * a->block;
   memset(place(a, row, a->blocks - 1) + used * size, 0, (size_t)((a->block - used) * size));
 }

@@ -1,241 +1,248 @@
-/* Products with block formats in whole numbers, where an instruction set multiplies 16-bit words.
+/* Products with block formats, in whole numbers.
  *
- * A row of input is rounded, block by block, to words with a scale: an error of 2^-16 of a block's
- * largest number, a hundredth of what the weights' own rounding is. Codes are words, too, so a
- * block's sum of products is exact, and its two scales meet it once. That takes a third of the
- * instructions that widening every weight takes, which is what keeps four bits at memory's speed.
+ * Outputs are in the lanes: a panel has 16 of them, block after block of 32 columns, and in a block
+ * four columns of every output side by side (format_blocks.h). So a row's four columns are met by
+ * 16 outputs at once, no lanes are ever added up, and one row reads a panel as one stream. A tile
+ * has a panel's part and up to BLOCK_MR rows; each block of weights is decoded once for all of them.
  *
- * A chunk is PARTS vectors of words. Word i of part p stands for weight i * PARTS + p of the chunk,
- * in which order codes come out of their bytes by shifts alone; input is put into it beforehand.
- * So lane j of a part's sums has weights 2 * PARTS * j and on, all of one block.
- *
- * The law of template.h holds: a sum's order depends on the width alone. A row with an infinity or
- * a NaN in it answers NaN.
+ * The law of template.h holds: a block's sum is a whole number, exact in any order, and blocks are
+ * added one after the other. A row with an infinity or a NaN in it answers NaN.
  */
-#include <immintrin.h>
+#include "codes.h"
+#include "gathering.h"
 
-#include "words.h"
+enum { PARTS = PANEL / LANES, BLOCK_MR = LANES == 16 ? 8 : 4 };
+enum { CODED_BLOCK = PANEL * STEP / 2, Q8_BLOCK = PANEL * STEP, PANEL_SCALES = 2 * PANEL };
 
-enum { WORDS = 2 * LANES, BLOCK_MR = 4, BLOCK_NR = 2, MOST_PARTS = 4 };
-
-typedef int16_t words16 __attribute__((vector_size(WORDS * 2)));
-
-/* A chunk of weights, ready: words, and each lane's scale. */
-struct chunk {
-  words16 words[MOST_PARTS];
-  lanes scales;
+/* Some blocks of a panel, and what they are multiplied by and added to. */
+struct panel_tile {
+  const uint8_t *codes;
+  const uint8_t *scales;
+  const uint8_t *x[BLOCK_MR];
+  const int8_t *table; /* of the codes of four bits */
+  int blocks;
+  float *y;
+  int64_t pitch;
 };
 
-INLINE words16 words_from(const void *from) {
-  words16 value;
+/* Weights of columns 8 * eighth and on: even columns', odd columns'. */
+typedef void eight_of(const uint8_t *block, codes table, int eighth, int part, codes to[2]);
+
+INLINE void q8_eight(const uint8_t *block, codes table, int eighth, int part, codes to[2]) {
+  (void)table;
+  const uint8_t *from = block + eighth * 8 * PANEL + part * (int)sizeof(codes);
+  to[0] = as_met(codes_from(from));
+  to[1] = as_met(codes_from(from + 4 * PANEL));
+}
+
+INLINE void coded_eight(const uint8_t *block, codes table, int eighth, int part, codes to[2]) {
+  codes both = codes_from(block + eighth * 4 * PANEL + part * (int)sizeof(codes));
+  to[0] = low_values(both, table);
+  to[1] = high_values(both, table);
+}
+
+INLINE int32_t four_columns(const uint8_t *from) {
+  int32_t value;
   memcpy(&value, from, sizeof value);
   return value;
 }
 
-#if LANES == 16
-typedef __m512i whole;
-INLINE signs add_products(signs sum, words16 a, words16 b) {
-#if defined(__AVX512VNNI__)
-  return (signs)_mm512_dpwssd_epi32((whole)sum, (whole)a, (whole)b);
-#else
-  return sum + (signs)_mm512_madd_epi16((whole)a, (whole)b);
-#endif
-}
+INLINE signs all_whole(int32_t value) { return value - (signs){0}; }
 
-/* Words whose low four bits are a code; what is above them is not looked at. */
-INLINE words16 table_words(const int8_t table[16]) {
-  return (words16)_mm512_cvtepi8_epi16(
-      _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)));
-}
-
-INLINE words16 part_of(words16 codes, int part, words16 table) {
-  whole places = (whole)((words16)codes >> (int16_t)(4 * part));
-  return (words16)_mm512_permutexvar_epi16(places, (whole)table);
-}
-#else
-typedef __m256i whole;
-INLINE signs add_products(signs sum, words16 a, words16 b) {
-  return sum + (signs)_mm256_madd_epi16((whole)a, (whole)b);
-}
-
-INLINE words16 table_words(const int8_t table[16]) {
-  return (words16)_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table));
-}
-
-/* The code goes into the high byte, where its value comes out; the low byte comes out as zero. */
-INLINE words16 part_of(words16 codes, int part, words16 table) {
-  words16 high = part < 2 ? codes << (int16_t)(8 - 4 * part) : codes >> (int16_t)(4 * part - 8);
-  words16 places = (high & (int16_t)0x0f00) | (int16_t)0x0080;
-  return (words16)_mm256_shuffle_epi8((whole)table, (whole)places) >> 8;
-}
-#endif
-
-INLINE int chunk_blocks(int parts) { return WORDS * parts / STEP; }
-
-typedef void chunk_of(struct weight_row row, struct chunk *to);
-
-/* Scales of a chunk's blocks, each in the lanes that its weights' sums are in: bytes of the scales,
- * four to a lane, chosen by `places` (above 127: zero). */
-typedef uint8_t places_of[LANES * 4];
-
-INLINE words chosen_bytes(const void *scales, int size, const places_of places) {
-  uint64_t some = 0;
-  memcpy(&some, scales, (size_t)size);
-  words chosen;
-  memcpy(&chosen, places, sizeof chosen);
-#if LANES == 16
-  return (words)_mm512_shuffle_epi8(_mm512_set1_epi64((int64_t)some), (whole)chosen);
-#else
-  return (words)_mm256_shuffle_epi8(_mm256_set1_epi64x((int64_t)some), (whole)chosen);
-#endif
-}
-
-#define HALF(b) 255, 255, 2 * b, 2 * b + 1
-#define BYTE(b) b, 255, 255, 255
-#define FOUR(lane) lane, lane, lane, lane
-#if LANES == 16
-static const places_of half_places[] = {
-    {FOUR(HALF(0)), FOUR(HALF(0)), FOUR(HALF(1)), FOUR(HALF(1))},
-    {FOUR(HALF(0)), FOUR(HALF(1)), FOUR(HALF(2)), FOUR(HALF(3))}};
-static const places_of byte_places = {FOUR(BYTE(0)), FOUR(BYTE(1)), FOUR(BYTE(2)), FOUR(BYTE(3))};
-#else
-static const places_of half_places[] = {{FOUR(HALF(0)), FOUR(HALF(0))},
-                                        {FOUR(HALF(0)), FOUR(HALF(1))}};
-static const places_of byte_places = {FOUR(BYTE(0)), FOUR(BYTE(1))};
-#endif
-
-INLINE lanes half_scales(int parts, const uint8_t *from) {
-  return lanes_of(chosen_bytes(from, 2 * chunk_blocks(parts), half_places[parts == 4]));
-}
-
-/* As power_scale: the larger of two is the right one, since the wrong one is less, or negative. */
-INLINE lanes power_scales(int parts, const uint8_t *from) {
-  words exponents = chosen_bytes(from, chunk_blocks(parts), byte_places);
-  signs normal = (signs)((exponents - 1) << 23), denormal = (signs)((exponents + 1) << 21);
-  return lanes_of((words)__builtin_elementwise_max(normal, denormal));
-}
-
-INLINE void q8_chunk(struct weight_row row, struct chunk *to) {
-  words16 codes = words_from(row.data);
-  to->words[0] = codes << 8 >> 8;
-  to->words[1] = codes >> 8;
-  to->scales = half_scales(2, row.scales);
-}
-
-INLINE void coded_chunk(const uint8_t *data, const int8_t table[16], struct chunk *to) {
-  words16 codes = words_from(data), values = table_words(table);
-  UNROLL for (int part = 0; part < 4; part++) to->words[part] = part_of(codes, part, values);
-}
-
-INLINE void q4_chunk(struct weight_row row, struct chunk *to) {
-  coded_chunk(row.data, q4_table, to);
-  to->scales = half_scales(4, row.scales);
-}
-
-INLINE void mxfp4_chunk(struct weight_row row, struct chunk *to) {
-  coded_chunk(row.data, mxfp4_table, to);
-  to->scales = power_scales(4, row.scales);
-}
-
-/* A row of input's words in a block. */
-INLINE const uint8_t *words_row(const struct product *p, int row, int block, int parts) {
-  int64_t index = p->index ? p->index[row] : p->first_row + row;
-  return p->in->data +
-         ((int64_t)block * p->in->count + index) * words_bytes(p->in->block, parts, LANES);
-}
-
-/* The last chunk of a row, which may not be whole: what is missing counts as zero. */
-INLINE void last_chunk(chunk_of *read, int code_bytes, int scale_bytes, int blocks,
-                       struct weight_row row, struct chunk *to) {
-  uint8_t codes[WORDS * 2] = {0}, scales[16] = {0};
-  memcpy(codes, row.data, (size_t)(blocks * code_bytes));
-  memcpy(scales, row.scales, (size_t)(blocks * scale_bytes));
-  read((struct weight_row){codes, scales}, to);
-}
-
-INLINE void meet(int parts, int mr, int nr, const struct chunk w[], const uint8_t *const x[],
-                 int64_t at, lanes sums[][BLOCK_MR]) {
+/* A part of a panel's block against `mr` rows. Few rows' sums are in two turns, since each product
+ * waits for the one before it. */
+INLINE void meet(eight_of *read, int digits, int mr, const struct panel_tile *t, codes table,
+                 const uint8_t *block, const uint8_t *scales, int64_t at, int part,
+                 lanes sums[][PARTS]) {
+  signs first[BLOCK_MR], last[2][BLOCK_MR];
+  const int turns = mr <= 2 ? 2 : 1, end = digits * RECORD;
   UNROLL for (int r = 0; r < mr; r++) {
-    const uint8_t *from = x[r] + at;
-    lanes scales = f32_lanes(from + parts * (int)sizeof(words16));
-    signs sum[BLOCK_NR] = {{0}};
-    UNROLL for (int p = 0; p < parts; p++) {
-      words16 some = words_from(from + p * (int)sizeof(words16));
-      UNROLL for (int j = 0; j < nr; j++) sum[j] = add_products(sum[j], w[j].words[p], some);
-    }
-    UNROLL for (int j = 0; j < nr; j++) sums[j][r] =
-        __builtin_convertvector(sum[j], lanes) * (w[j].scales * scales) + sums[j][r];
+    first[r] = last[1][r] = all_whole(0);
+    last[0][r] = UNSIGNED ? all_whole(four_columns(t->x[r] + at + end + 4)) : all_whole(0);
   }
-}
-
-/* `nr` rows of weights against `mr` rows of input. */
-INLINE void block_tile(chunk_of *read, int parts, int code_bytes, int scale_bytes, int mr, int nr,
-                       const struct product *p, int first, int row) {
-  lanes sums[BLOCK_NR][BLOCK_MR] = {{{0}}};
-  struct weight_row at[BLOCK_NR];
-  UNROLL for (int j = 0; j < nr; j++) at[j] = weight_row(p->matrix, row + j);
-  for (int block = 0; block < p->in->blocks; block++) {
-    const uint8_t *x[BLOCK_MR];
-    int left = (width_of(p, block) + STEP - 1) / STEP;
-    UNROLL for (int r = 0; r < mr; r++) x[r] = words_row(p, first + r, block, parts);
-    for (int64_t place = 0; left > 0; place += chunk_bytes(parts, LANES)) {
-      if (nr == 1)
-        ask_far(at[0].data);
-      int count = smaller(left, chunk_blocks(parts));
-      struct chunk w[BLOCK_NR];
-      UNROLL for (int j = 0; j < nr; j++) {
-        if (count == chunk_blocks(parts))
-          read(at[j], &w[j]);
-        else
-          last_chunk(read, code_bytes, scale_bytes, count, at[j], &w[j]);
-        at[j].data += count * code_bytes, at[j].scales += count * scale_bytes;
+  UNROLL for (int eighth = 0; eighth < STEP / 8; eighth++) {
+    codes w[2];
+    read(block, table, eighth, part, w);
+    UNROLL for (int half = 0; half < 2; half++) {
+      UNROLL for (int r = 0; r < mr; r++) {
+        const uint8_t *x = t->x[r] + at + 8 * eighth + 4 * half;
+        signs *sum = &last[half % turns][r];
+        if (digits == 2)
+          first[r] = add_products(first[r], w[half], four_columns(x));
+        *sum = add_products(*sum, w[half], four_columns(x + end - RECORD));
       }
-      meet(parts, mr, nr, w, x, place, sums);
-      left -= count;
     }
+  }
+  lanes scale = bf16_lanes(scales + 2 * LANES * part);
+  UNROLL for (int r = 0; r < mr; r++) {
+    float other;
+    memcpy(&other, t->x[r] + at + end, sizeof other);
+    signs sum = turns == 2 ? last[0][r] + last[1][r] : last[0][r];
+    if (digits == 2)
+      sum += first[r] * DIGIT;
+    /* The weights' scale comes last: with the other one it might be too small for a float. */
+    sums[r][part] = __builtin_convertvector(sum, lanes) * other * scale + sums[r][part];
+  }
+}
+
+/* Parts `begin`.. of a panel, `count` of them at once. */
+INLINE void tile_parts(eight_of *read, int block_size, int digits, int mr, int begin, int count,
+                       const struct panel_tile *t) {
+  /* Where little is computed for each byte, memory is followed best when left alone (one row, at
+   * 24 GB/s in place of 33 when asked). */
+  const int asks = mr > block_size / CODED_BLOCK;
+  lanes sums[BLOCK_MR][PARTS];
+  codes table = as_met(table_codes(t->table));
+  const uint8_t *block = t->codes, *scales = t->scales;
+  UNROLL for (int r = 0; r < mr; r++) {
+    UNROLL for (int part = 0; part < count; part++)
+      sums[r][part] = load(t->y + r * t->pitch + (begin + part) * LANES);
+  }
+  int64_t size = (int64_t)t->blocks * record_bytes(digits);
+  for (int64_t at = 0; at < size; at += record_bytes(digits)) {
+    if (asks) {
+      UNROLL for (int line = 0; line < block_size; line += LINE) ask_far(block + line);
+      ask_far(scales);
+    }
+    UNROLL for (int part = 0; part < count; part++)
+      meet(read, digits, mr, t, table, block + begin * (int)sizeof(codes),
+           scales + 2 * LANES * begin, at, part, sums);
+    block += block_size, scales += PANEL_SCALES;
   }
   UNROLL for (int r = 0; r < mr; r++) {
-    UNROLL for (int j = 0; j < nr; j++) {
-      p->y[(first + r) * p->pitch + (row - p->begin) + j] = total(sums[j][r]);
-    }
+    UNROLL for (int part = 0; part < count; part++)
+      store(t->y + r * t->pitch + (begin + part) * LANES, sums[r][part]);
   }
 }
 
-INLINE void block_rows(chunk_of *read, int parts, int code_bytes, int scale_bytes, int mr,
-                       const struct product *p, int first) {
-  int row = p->begin;
-  /* Few rows are bound by memory, which is followed best as one stream. */
-  for (; p->rows > BLOCK_MR && row + BLOCK_NR <= p->end; row += BLOCK_NR)
-    block_tile(read, parts, code_bytes, scale_bytes, mr, BLOCK_NR, p, first, row);
-  for (; row < p->end; row++)
-    block_tile(read, parts, code_bytes, scale_bytes, mr, 1, p, first, row);
+/* Few rows leave registers for all of a panel, which is then read once. */
+INLINE void tile_rows(eight_of *read, int block_size, int digits, int mr,
+                      const struct panel_tile *t) {
+  if (mr <= 2) {
+    tile_parts(read, block_size, digits, mr, 0, PARTS, t);
+    return;
+  }
+  for (int part = 0; part < PARTS; part++)
+    tile_parts(read, block_size, digits, mr, part, 1, t);
 }
 
-INLINE void all_rows(chunk_of *read, int parts, int code_bytes, int scale_bytes,
-                     const struct product *p) {
-  for (int first = 0; first < p->rows; first += BLOCK_MR) {
-    switch (smaller(BLOCK_MR, p->rows - first)) {
+INLINE void tile_any(eight_of *read, int block_size, int digits, int mr,
+                     const struct panel_tile *t) {
+  switch (mr) {
 #define ROWS(n)                                                                                    \
   case n:                                                                                          \
-    block_rows(read, parts, code_bytes, scale_bytes, n, p, first);                                 \
+    tile_rows(read, block_size, digits, n, t);                                                     \
     break;
-      ROWS(1) ROWS(2) ROWS(3)
+    ROWS(1) ROWS(2) ROWS(3)
+#if LANES == 16
+    ROWS(4) ROWS(5) ROWS(6) ROWS(7)
+#endif
 #undef ROWS
-    default:
-      block_rows(read, parts, code_bytes, scale_bytes, BLOCK_MR, p, first);
-    }
+  default:
+    tile_rows(read, block_size, digits, BLOCK_MR, t);
   }
 }
 
-static void block_product(const struct product *p) {
-  switch (p->matrix->format) {
-  case REMOE_Q8:
-    all_rows(q8_chunk, 2, STEP, 2, p);
-    break;
-  case REMOE_Q4:
-    all_rows(q4_chunk, 4, STEP / 2, 2, p);
-    break;
-  default:
-    all_rows(mxfp4_chunk, 4, STEP / 2, 1, p);
+static void q8_tile(int digits, int mr, const struct panel_tile *t) {
+  if (digits == 1)
+    tile_any(q8_eight, Q8_BLOCK, 1, mr, t);
+  else
+    tile_any(q8_eight, Q8_BLOCK, 2, mr, t);
+}
+
+static void coded_tile(int digits, int mr, const struct panel_tile *t) {
+  if (digits == 1)
+    tile_any(coded_eight, CODED_BLOCK, 1, mr, t);
+  else
+    tile_any(coded_eight, CODED_BLOCK, 2, mr, t);
+}
+
+static void one_tile(const struct product *p, int mr, const struct panel_tile *t) {
+  if (p->matrix->format == REMOE_Q8)
+    q8_tile(p->in->digits, mr, t);
+  else
+    coded_tile(p->in->digits, mr, t);
+}
+
+/* A row of input's records in a block. */
+INLINE const uint8_t *records(const struct product *p, int row, int block) {
+  int64_t index = p->index ? p->index[row] : p->first_row + row;
+  int64_t bytes = (int64_t)(p->in->block / RECORD) * record_bytes(p->in->digits);
+  return p->in->data + ((int64_t)block * p->in->count + index) * bytes;
+}
+
+/* Where a tile's panel begins and ends in the rows of y. */
+struct span {
+  int from; /* lane of the first output that is asked for: 0, but in a panel cut by the matrix */
+  int count;
+  float *y;
+  int64_t pitch;
+};
+
+/* A panel that begins before the product's outputs is computed beside y. */
+INLINE void cut_tile(const struct product *p, struct panel_tile *t, int mr, struct span span) {
+  float whole[BLOCK_MR * PANEL] = {0};
+  size_t bytes = (size_t)span.count * sizeof(float);
+  for (int r = 0; r < mr; r++)
+    memcpy(whole + r * PANEL + span.from, span.y + r * span.pitch, bytes);
+  t->y = whole, t->pitch = PANEL;
+  one_tile(p, mr, t);
+  for (int r = 0; r < mr; r++)
+    memcpy(span.y + r * span.pitch, whole + r * PANEL + span.from, bytes);
+}
+
+/* All rows of input against a block of columns of a panel. */
+static void block_rows(const struct product *p, int block, struct panel_tile *t,
+                       struct span span) {
+  for (int row = 0; row < p->rows; row += BLOCK_MR) {
+    int mr = smaller(BLOCK_MR, p->rows - row);
+    for (int r = 0; r < mr; r++)
+      t->x[r] = records(p, row + r, block);
+    if (span.from) {
+      cut_tile(p, t, mr, span);
+    } else {
+      t->y = span.y, t->pitch = span.pitch;
+      one_tile(p, mr, t);
+    }
+    span.y += BLOCK_MR * span.pitch;
   }
+}
+
+/* The panel that `output` is in, or that begins with it where rows are gathered. */
+static void block_panel(const struct product *p, int output, int block) {
+  const struct remoe_matrix *m = p->matrix;
+  int first = block * (p->in->block / RECORD);
+  struct panel_tile t = {.table = m->format == REMOE_Q4 ? q4_table : mxfp4_table,
+                         .blocks = (width_of(p, block) + STEP - 1) / STEP};
+  struct span span = {0, 0, p->y + (output - p->begin), p->pitch};
+  if (!in_panels(m)) {
+    uint8_t *gathered = (uint8_t *)p->tile;
+    t.codes = gathered, t.scales = gathered + t.blocks * CODED_BLOCK;
+    gather_panel(p, output, first, t.blocks, gathered, gathered + t.blocks * CODED_BLOCK);
+  } else {
+    int size = m->format == REMOE_Q8 ? Q8_BLOCK : CODED_BLOCK, panel = output / PANEL * PANEL;
+    span.from = output - panel;
+    span.count = smaller(PANEL - span.from, p->end - output);
+    t.codes = m->data + panel * m->row_bytes + (int64_t)first * size;
+    t.scales = m->scales + panel * m->scale_row_bytes + (int64_t)first * PANEL_SCALES;
+  }
+  block_rows(p, block, &t, span);
+}
+
+INLINE int after(const struct product *p, int output) {
+  return in_panels(p->matrix) ? (output / PANEL + 1) * PANEL : output + PANEL;
+}
+
+/* One tile of rows reads the matrix on and on; several go block by block of columns, whose inputs
+ * stay in the caches. */
+static void block_product(const struct product *p) {
+  if (p->rows <= BLOCK_MR) {
+    for (int output = p->begin; output < p->end; output = after(p, output))
+      for (int block = 0; block < p->in->blocks; block++)
+        block_panel(p, output, block);
+    return;
+  }
+  for (int block = 0; block < p->in->blocks; block++)
+    for (int output = p->begin; output < p->end; output = after(p, output))
+      block_panel(p, output, block);
 }

@@ -5,15 +5,13 @@
  *   q4     a code has four bits and stands for a signed byte of a table, two codes to a byte, the
  *          even one low; the scale is a bfloat16.
  *   mxfp4  as q4, with the table of 4-bit floating point, doubled; the scale is 2^(byte - 128).
- * Rows hold whole blocks, so the rest of a row is a step whose last weights are not counted.
+ * Rows of mxfp4 lie one after the other. Those of q8 and q4 lie in panels of PANEL rows: block by
+ * block, and in a block four bytes of each row in turn. Those are weights 8e, 8e + 2, 8e + 4 and
+ * 8e + 6 of q8, then the odd ones; of q4 they are all eight.
+ *
+ * What is here reads one row, slowly, for calls that mix formats; block_products.h reads panels.
  */
-#if defined(__AVX2__)
-#include <immintrin.h>
-#elif defined(__ARM_NEON)
-#include <arm_neon.h>
-#endif
-
-typedef int8_t bytes __attribute__((vector_size(LANES)));
+#define SLOW static __attribute__((noinline))
 
 static const int8_t q4_table[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                     1,    13,   25,  38,  53,  69,  89,  113};
@@ -21,95 +19,56 @@ static const int8_t mxfp4_table[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -
 
 INLINE float half_scale(struct weight_row row, int block) {
   uint16_t half;
-  memcpy(&half, row.scales + 2 * (int64_t)block, sizeof half);
+  memcpy(&half, row.scales + 2 * PANEL * (int64_t)block, sizeof half);
   uint32_t bits = (uint32_t)half << 16;
   float scale;
   memcpy(&scale, &bits, sizeof scale);
   return scale;
 }
 
-/* The two least powers are denormal numbers. */
-INLINE float power_scale(struct weight_row row, int block) {
-  uint32_t exponent = row.scales[block];
-  uint32_t bits = exponent > 1 ? (exponent - 1) << 23 : 1u << (21 + exponent);
-  float scale;
-  memcpy(&scale, &bits, sizeof scale);
-  return scale;
+/* 2^(exponent - 128) as a bfloat16's bits; the two least powers are denormal numbers. */
+INLINE uint16_t power_bits(uint8_t exponent) {
+  return exponent > 1 ? (uint16_t)((exponent - 1) << 7) : (uint16_t)(0x20 << exponent);
 }
 
-/* STEP signed bytes, times the scale. */
 INLINE void scaled(const int8_t from[STEP], float scale, lanes to[VECTORS]) {
-  UNROLL for (int v = 0; v < VECTORS; v++) {
-    bytes some;
-    memcpy(&some, from + v * LANES, sizeof some);
-    to[v] = __builtin_convertvector(some, lanes) * scale;
-  }
+  float values[STEP];
+  for (int i = 0; i < STEP; i++)
+    values[i] = from[i] * scale;
+  memcpy(to, values, sizeof values);
 }
 
-#if LANES == 16
-
-/* Sixteen codes are sixteen lanes of a permutation; the numbers of the table are floats there. */
-INLINE void coded(const uint8_t *codes, const int8_t table[16], float scale, lanes to[VECTORS]) {
-  const __m512i shifts = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
-  __m128i bytes_of_table = _mm_loadu_si128((const void *)table);
-  __m512 values = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes_of_table)) * scale;
-  __m512i all_codes = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)codes));
-  UNROLL for (int v = 0; v < VECTORS; v++) {
-    __m512i word = _mm512_setr_epi32(2 * v, 2 * v, 2 * v, 2 * v, 2 * v, 2 * v, 2 * v, 2 * v,
-                                     2 * v + 1, 2 * v + 1, 2 * v + 1, 2 * v + 1, 2 * v + 1,
-                                     2 * v + 1, 2 * v + 1, 2 * v + 1);
-    __m512i places = _mm512_srlv_epi32(_mm512_permutexvar_epi32(word, all_codes), shifts);
-    to[v] = (lanes)_mm512_permutexvar_ps(places, values);
-  }
-}
-
-#else
-
-INLINE void looked_up(const uint8_t *codes, const int8_t table[16], int8_t to[STEP]) {
-#if defined(__AVX2__)
-  __m128i both = _mm_loadu_si128((const void *)codes), low_bits = _mm_set1_epi8(0x0f);
-  __m128i values = _mm_loadu_si128((const void *)table);
-  __m128i even = _mm_shuffle_epi8(values, _mm_and_si128(both, low_bits));
-  __m128i odd = _mm_shuffle_epi8(values, _mm_and_si128(_mm_srli_epi16(both, 4), low_bits));
-  _mm_storeu_si128((void *)to, _mm_unpacklo_epi8(even, odd));
-  _mm_storeu_si128((void *)(to + 16), _mm_unpackhi_epi8(even, odd));
-#elif defined(__ARM_NEON)
-  uint8x16_t both = vld1q_u8(codes);
-  int8x16_t values = vld1q_s8(table);
-  int8x16_t even = vqtbl1q_s8(values, vandq_u8(both, vdupq_n_u8(0x0f)));
-  int8x16_t odd = vqtbl1q_s8(values, vshrq_n_u8(both, 4));
-  vst1q_s8(to, vzip1q_s8(even, odd));
-  vst1q_s8(to + 16, vzip2q_s8(even, odd));
-#else
-  for (int i = 0; i < STEP / 2; i++) {
-    to[2 * i] = table[codes[i] & 0x0f];
-    to[2 * i + 1] = table[codes[i] >> 4];
-  }
-#endif
-}
-
-INLINE void coded(const uint8_t *codes, const int8_t table[16], float scale, lanes to[VECTORS]) {
+SLOW void q8_step(struct weight_row row, int column, lanes to[VECTORS]) {
+  const uint8_t *codes = row.data + PANEL * (int64_t)column;
   int8_t values[STEP];
-  looked_up(codes, table, values);
+  for (int i = 0; i < STEP; i++)
+    values[i] = (int8_t)codes[(i / 8 * 2 + i % 2) * 4 * PANEL + i % 8 / 2];
+  scaled(values, half_scale(row, column / STEP), to);
+}
+
+/* `pitch` bytes lie between every four bytes of a row and its next. */
+INLINE void coded_step(const uint8_t *codes, int pitch, const int8_t table[16], float scale,
+                       lanes to[VECTORS]) {
+  int8_t values[STEP];
+  for (int i = 0; i < STEP; i++)
+    values[i] = table[codes[i / 8 * pitch + i % 8 / 2] >> i % 2 * 4 & 0x0f];
   scaled(values, scale, to);
 }
 
-#endif
-
-INLINE void q8_step(struct weight_row row, int column, lanes to[VECTORS]) {
-  scaled((const int8_t *)row.data + column, half_scale(row, column / STEP), to);
+SLOW void q4_step(struct weight_row row, int column, lanes to[VECTORS]) {
+  coded_step(row.data + PANEL * (int64_t)column / 2, 4 * PANEL, q4_table,
+             half_scale(row, column / STEP), to);
 }
 
-INLINE void q4_step(struct weight_row row, int column, lanes to[VECTORS]) {
-  coded(row.data + column / 2, q4_table, half_scale(row, column / STEP), to);
-}
-
-INLINE void mxfp4_step(struct weight_row row, int column, lanes to[VECTORS]) {
-  coded(row.data + column / 2, mxfp4_table, power_scale(row, column / STEP), to);
+SLOW void mxfp4_step(struct weight_row row, int column, lanes to[VECTORS]) {
+  uint32_t bits = (uint32_t)power_bits(row.scales[column / STEP]) << 16;
+  float scale;
+  memcpy(&scale, &bits, sizeof scale);
+  coded_step(row.data + column / 2, 4, mxfp4_table, scale, to);
 }
 
 #define BLOCK_FORMAT(name)                                                                         \
-  INLINE void name##_rest(struct weight_row row, int column, int count, float to[STEP]) {          \
+  SLOW void name##_rest(struct weight_row row, int column, int count, float to[STEP]) {          \
     lanes values[VECTORS];                                                                         \
     name##_step(row, column, values);                                                              \
     memcpy(to, values, sizeof values);                                                             \

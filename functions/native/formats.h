@@ -8,21 +8,28 @@
  *        INLINE void name_rest(struct weight_row row, int column, int count, float to[STEP])
  *          the `count` < STEP last weights of a row, then zeros, without reading beyond the row;
  *   3. its element types and sizes in Python's Format (native_expert.py).
- * Formats in blocks are met in whole numbers where an instruction set can (block_products.h); what
- * is asked for here serves the others, and calls with several formats.
+ * Formats in blocks are met in whole numbers (block_products.h); what is asked for here serves calls
+ * that mix them with others.
  * Few and many rows, exact sums, threads and the law of template.h follow from these. Only the
  * plain formats may be transposed.
  */
+
+enum { PANEL = 16 }; /* rows of a matrix side by side (format_blocks.h) */
 
 struct weight_row {
   const uint8_t *data;
   const uint8_t *scales; /* NULL where the format has no second plane */
 };
 
+INLINE int in_panels(const struct remoe_matrix *m) {
+  return m->format == REMOE_Q8 || m->format == REMOE_Q4;
+}
+
 INLINE struct weight_row weight_row(const struct remoe_matrix *m, int64_t row) {
-  struct weight_row result = {m->data + row * m->row_bytes, NULL};
+  int64_t lane = in_panels(m) ? row % PANEL : 0, first = row - lane;
+  struct weight_row result = {m->data + first * m->row_bytes + 4 * lane, NULL};
   if (m->scales)
-    result.scales = m->scales + row * m->scale_row_bytes;
+    result.scales = m->scales + first * m->scale_row_bytes + 2 * lane;
   return result;
 }
 

@@ -7,7 +7,10 @@
 
 #include "remoe.h"
 
-/* Rows ready to be multiplied: float, bfloat16 (fast) or words (parts, see words.h), padded with
+/* `count` columns as records of digits; the last one is filled up with zeros. */
+typedef void round_of(uint8_t *to, const float *from, int32_t count, int32_t digits);
+
+/* Rows ready to be multiplied: float, bfloat16 (fast) or digits (see digits.h), padded with
  * zeros, cut into blocks of `block` columns so that a tile's part of a block lies together:
  * [blocks][count][block]. */
 struct activations {
@@ -17,8 +20,8 @@ struct activations {
   int32_t block;
   int32_t blocks;
   int32_t fast;
-  int32_t parts; /* of a chunk of words, or 0 */
-  int32_t lanes; /* of the instruction set that will read the words */
+  int32_t digits; /* of a number, or 0 where rows are not in whole numbers */
+  round_of *round;
 };
 
 /* y[0..rows][0..end-begin] = the chosen rows times outputs begin..end of a matrix. */
@@ -49,7 +52,7 @@ struct instructions {
   void (*product)(const struct product *p);
   void (*activate)(const struct middle *m);
   int32_t has_fast;
-  int32_t word_lanes; /* of its products in words, or 0 where it has none */
+  round_of *round;
 };
 
 enum { MAX_LANES = 16, MAX_TILE_ROWS = 4, BLOCK_FLOATS = 512, BLOCK_HALVES = 1024 };

@@ -2,4 +2,4 @@
 #define LANES 8
 #include "template.h"
 
-const struct instructions remoe_avx2 = {product, activate, HAS_FAST, WORD_LANES};
+const struct instructions remoe_avx2 = {product, activate, HAS_FAST, round_columns};

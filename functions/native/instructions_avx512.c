@@ -2,4 +2,4 @@
 #define LANES 16
 #include "template.h"
 
-const struct instructions remoe_avx512 = {product, activate, HAS_FAST, WORD_LANES};
+const struct instructions remoe_avx512 = {product, activate, HAS_FAST, round_columns};

@@ -1,4 +1,4 @@
-/* x86-64-v4 with AVX-512's bfloat16 dot products, which the fast precision uses. */
+/* x86-64-v4 with AVX-512's products of bfloat16, which the fast precision uses, and of bytes. */
 #define LANES 16
 #define HAS_FAST 1
 struct product;
@@ -6,4 +6,4 @@ static void fast_product(const struct product *p);
 #include "template.h"
 #include "fast.h"
 
-const struct instructions remoe_avx512_bf16 = {product, activate, HAS_FAST, WORD_LANES};
+const struct instructions remoe_avx512_bf16 = {product, activate, HAS_FAST, round_columns};

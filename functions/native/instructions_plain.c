@@ -2,4 +2,4 @@
 #define LANES 4
 #include "template.h"
 
-const struct instructions remoe_plain = {product, activate, HAS_FAST, WORD_LANES};
+const struct instructions remoe_plain = {product, activate, HAS_FAST, round_columns};

@@ -36,4 +36,9 @@ static inline int32_t short_part(int32_t width, int64_t bytes, int32_t threads, 
   return best;
 }
 
+/* The same where weights have few bits: more outputs, so that what is read in a line is as long. */
+static inline int32_t narrow_part(int32_t width, int32_t threads) {
+  return (int32_t)smaller(4 * UNITS, up_to(width / (4 * threads) + 1, UNITS));
+}
+
 #endif

@@ -228,10 +228,16 @@ static void second_phase(void *job, int32_t item, int32_t worker) {
          layer->scratch + (int64_t)worker * SCRATCH_FLOATS);
 }
 
+static bool in_blocks(const struct remoe_matrix *m) {
+  return m->format == REMOE_Q8 || m->format == REMOE_Q4 || m->format == REMOE_MXFP4;
+}
+
 static int32_t units_of(const struct group *group, int32_t threads) {
   const struct remoe_expert *e = group->expert;
   if (e->first.transposed)
     return long_part(2 * e->intermediate, threads, group->rows) / 2;
+  if (in_blocks(&e->first))
+    return narrow_part(e->intermediate, threads);
   int64_t bytes = e->first.row_bytes + (e->gated ? e->first.row_bytes : 0);
   return short_part(e->intermediate, bytes, threads, group->rows);
 }
@@ -261,23 +267,15 @@ static int32_t wants_fast(const struct layer *layer) {
   return 1;
 }
 
-/* Parts of the words that a matrix is multiplied by, or 0 where it is met with floats. */
-static int32_t parts_of(const struct remoe_matrix *m) {
-  if (m->format == REMOE_Q8)
-    return 2;
-  return m->format == REMOE_Q4 || m->format == REMOE_MXFP4 ? 4 : 0;
-}
-
-/* The same for a call: every matrix of it must agree. */
-static int32_t wanted_parts(const struct layer *layer) {
-  int32_t parts = layer->set->word_lanes ? parts_of(&layer->groups[0].expert->down) : 0;
+/* Digits of the rows' numbers where every matrix of a call is in blocks, else 0: floats. */
+static int32_t wanted_digits(const struct layer *layer) {
   for (int32_t g = 0; g < layer->group_count; g++) {
     const struct remoe_expert *e = layer->groups[g].expert;
-    bool second = !e->gated || e->fused || parts_of(&e->second) == parts;
-    if (parts_of(&e->first) != parts || !second || parts_of(&e->down) != parts)
+    bool second = !e->gated || e->fused || in_blocks(&e->second);
+    if (!in_blocks(&e->first) || !second || !in_blocks(&e->down))
       return 0;
   }
-  return parts;
+  return layer->call->fast ? 1 : 2;
 }
 
 /* Counting sort by expert; pairs of one expert keep their order. */
@@ -362,7 +360,7 @@ static bool next_wave(struct layer *layer, const struct plan *plan, int32_t coun
       break;
     part.first += *done, part.rows = (int32_t)rows;
     part.middle = shape_of(rows, part.expert->intermediate, layer->in.fast);
-    part.middle.parts = layer->in.parts, part.middle.lanes = layer->in.lanes;
+    part.middle.digits = layer->in.digits, part.middle.round = layer->in.round;
     part.middle.data = plan->middle + used;
     part.units = units_of(&part, layer->call->threads);
     part.first_item = layer->item_count;
@@ -386,8 +384,10 @@ static int32_t columns_of(const struct layer *layer) {
     bytes += group->expert->down.row_bytes;
     rows = rows > group->rows ? rows : group->rows;
   }
-  return transposed ? long_part(call->hidden, call->threads, rows)
-                    : short_part(call->hidden, bytes, call->threads, rows);
+  if (transposed)
+    return long_part(call->hidden, call->threads, rows);
+  return layer->in.digits ? narrow_part(call->hidden, call->threads)
+                          : short_part(call->hidden, bytes, call->threads, rows);
 }
 
 static void run_wave(struct layer *layer) {
@@ -405,8 +405,9 @@ static void run(struct layer *layer, struct plan *plan) {
   int32_t count = layer->group_count, group = 0;
   int64_t done = 0;
   uint8_t *data = layer->in.data;
-  layer->in = shape_of(call->row_count, call->hidden, wants_fast(layer));
-  layer->in.parts = wanted_parts(layer), layer->in.lanes = layer->set->word_lanes;
+  int32_t digits = wanted_digits(layer);
+  layer->in = shape_of(call->row_count, call->hidden, digits == 1 || wants_fast(layer));
+  layer->in.digits = digits, layer->in.round = layer->set->round;
   layer->in.data = data;
   memcpy(plan->every, layer->groups, (size_t)count * sizeof(struct group));
   pool_run(take_row, layer, (int32_t)call->row_count, call->row_count > ROWS ? call->threads : 1);

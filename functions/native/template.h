@@ -4,6 +4,7 @@
  * rows, tiles or threads. So a row's answer depends on that row alone, to the bit.
  *   [out, in]: blocks of `in` columns; in a block, SUMS vectors take turns to sum LANES columns
  *   each, and are folded into one number (`totals`), which is added to y.
+ *   Blocks of few bits: block_products.h.
  *   [in, out]: lanes lie along the output, and columns are added to y one after the other.
  */
 #include "lanes.h"
@@ -35,13 +36,8 @@ INLINE int width_of(const struct product *p, int block) {
 #include "many_rows.h"
 #include "transposed.h"
 
-#if LANES >= 8
+#include "rounding.h"
 #include "block_products.h"
-enum { WORD_LANES = LANES };
-#else
-enum { WORD_LANES = 0 };
-static void block_product(const struct product *p) { (void)p; }
-#endif
 
 typedef void product_of(const struct product *p);
 
@@ -64,7 +60,7 @@ static void fast_product(const struct product *p) { (void)p; }
 static void product(const struct product *p) {
   for (int row = 0; row < p->rows; row++)
     memset(p->y + row * p->pitch, 0, (size_t)(p->end - p->begin) * sizeof(float));
-  if (p->in->parts)
+  if (p->in->digits)
     block_product(p);
   else if (p->in->fast)
     fast_product(p);

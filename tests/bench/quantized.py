@@ -1,6 +1,6 @@
 """Experts in fewer bits: what they cost in quality, and what they bring in speed.
 
-    python tests/bench/quantized.py quality --model DIR --texts FILE [--count N]
+    python tests/bench/quantized.py quality --model DIR --texts FILE [--count N] [--products exact]
     python tests/bench/quantized.py speed [--threads N]
 
 `quality`: each precision's error of weights and of expert outputs, the share of the router's picks
@@ -33,7 +33,6 @@ from remoe_functions.checkpoint.tensors import Dtype, MappedTensor
 from remoe_functions.kernel.moe_layer import Precision, forward
 from remoe_functions.kernel.native_expert import ExpertTable, NativeExpert
 from remoe_functions.quantized.making import quantize
-from remoe_functions.quantized.rounding import rounded
 
 STORED, Q8, Q4, MXFP4 = "stored", "q8", "q4", "mxfp4"
 SHAPES = {  # hidden, intermediate
@@ -57,7 +56,8 @@ def main() -> None:
     quality.add_argument("--texts", type=Path, required=True, help="JSON lines: prompt, answer")
     quality.add_argument("--count", type=int, default=60, help="texts")
     quality.add_argument("--seed", type=int, default=6)
-    quality.add_argument("--precisions", nargs="+", default=[STORED, Q8, Q4, MXFP4])
+    quality.add_argument("--experts", nargs="+", default=[STORED, Q8, Q4, MXFP4])
+    quality.add_argument("--products", type=Precision, default=Precision.FAST, choices=Precision)
     quality.set_defaults(run=measure_quality)
     speed = commands.add_parser("speed")
     speed.add_argument("--threads", type=int, default=2)
@@ -82,6 +82,7 @@ def mxfp4(weights: np.ndarray) -> BlockTensor:
         format=BlockFormat.MXFP4,
         codes=np.ascontiguousarray(pairs.reshape(len(weights), -1)),
         scales=(exponent[..., 0] + 127).astype(np.uint8),
+        out_size=weights.shape[0],
         in_size=weights.shape[1],
     )
 
@@ -113,8 +114,9 @@ def as_mxfp4(weights: ExpertWeights) -> ExpertWeights:
 class Runner:
     """Computes a model's experts with the kernel, and keeps what the router picked."""
 
-    def __init__(self, architecture, experts) -> None:
+    def __init__(self, architecture, experts, products: Precision) -> None:
         self.picks = []
+        self.products = products
         self.tables = {
             layer: ExpertTable(
                 NativeExpert.of(experts[expert])
@@ -132,7 +134,7 @@ class Runner:
         count = np.arange(len(rows), dtype=np.uint32).repeat(index.shape[-1])
         which = index.reshape(-1).numpy().astype(np.uint16)
         shares = weights.reshape(-1).float().numpy()
-        out = forward(self.tables[layer], rows, count, which, shares)
+        out = forward(self.tables[layer], rows, count, which, shares, precision=self.products)
         return torch.from_numpy(out).reshape(hidden.shape).to(hidden.dtype)
 
 
@@ -156,15 +158,16 @@ def perplexity(model, tokenizer, texts: list[str]) -> tuple[float, int]:
     return math.exp(total / tokens), tokens
 
 
-def output_error(stored: ExpertWeights, other: ExpertWeights, rows: np.ndarray) -> float:
-    expected, ours = (once(weights, rows) for weights in (stored, other))
+def output_error(stored: ExpertWeights, other: ExpertWeights, rows, products) -> float:
+    expected, ours = once(stored, rows, Precision.EXACT), once(other, rows, products)
     return float(np.linalg.norm(ours - expected) / np.linalg.norm(expected))
 
 
-def once(weights: ExpertWeights, rows: np.ndarray) -> np.ndarray:
+def once(weights: ExpertWeights, rows: np.ndarray, products: Precision) -> np.ndarray:
     count = np.arange(len(rows), dtype=np.uint32)
     ones = np.ones(len(rows), np.float32)
-    return forward([NativeExpert.of(weights)], rows, count, np.zeros(len(rows), np.uint16), ones)
+    which = np.zeros(len(rows), np.uint16)
+    return forward([NativeExpert.of(weights)], rows, count, which, ones, precision=products)
 
 
 def weight_error(stored: ExpertWeights, other: ExpertWeights) -> float:
@@ -192,19 +195,23 @@ def measure_quality(options: argparse.Namespace) -> None:
     print("|---|---|---|---|---|---|")
     first_picks = None
     with tempfile.TemporaryDirectory() as folder:
-        for precision in options.precisions:
+        for precision in options.experts:
             checkpoint, experts = experts_of(options.model, precision, Path(folder))
-            runner = Runner(checkpoint.architecture, experts)
+            runner = Runner(checkpoint.architecture, experts, options.products)
             seat_experts(model, checkpoint, runner)
             value, tokens = perplexity(model, tokenizer, texts)
             first_picks = first_picks or runner.picks
             same = same_share(first_picks, runner.picks)
             megabytes = sum(weights.nbytes for weights in experts.values()) / 1e6
             wrong = statistics.mean(weight_error(stored[e], experts[e]) for e in sample)
-            out = statistics.mean(output_error(stored[e], experts[e], rows) for e in sample)
+            out = statistics.mean(
+                output_error(stored[e], experts[e], rows, options.products) for e in sample
+            )
             figures = f"{wrong:.2%} | {out:.2%} | {same:.2%} | {value:.4f} |"
             print(f"| {precision} | {megabytes:.0f} | {figures}", flush=True)
-    print(f"\n{len(texts)} texts, {tokens} tokens, seed {options.seed}")
+    print(
+        f"\n{len(texts)} texts, {tokens} tokens, seed {options.seed}, {options.products} products"
+    )
 
 
 def same_share(left: list[np.ndarray], right: list[np.ndarray]) -> float:
@@ -216,18 +223,22 @@ def same_share(left: list[np.ndarray], right: list[np.ndarray]) -> float:
     return float(common) / sum(a.size for a in left)
 
 
-def matrix_in(precision: str, weights: np.ndarray) -> MappedTensor | BlockTensor:
-    if precision == STORED:
+def matrix_in(kind: str, out_size: int, in_size: int, draw) -> MappedTensor | BlockTensor:
+    """Any weights: their values do not change the time, as long as they are ordinary numbers."""
+    if kind == STORED:
+        weights = draw.standard_normal((out_size, in_size), dtype=np.float32) / in_size**0.5
         narrow = weights.astype(ml_dtypes.bfloat16).view(np.uint16)
         return MappedTensor.of(narrow, Dtype.BFLOAT16)
-    if precision == MXFP4:
-        return mxfp4(weights)
-    made = rounded(weights, BlockFormat(precision))
+    block = BlockFormat(kind)
+    shape = block.scale_shape(out_size, in_size)
+    scales = np.full(shape, 120, np.uint8) if kind == MXFP4 else np.full(shape, 0x3A00, np.uint16)
+    codes = draw.integers(0, 256, block.code_shape(out_size, in_size), np.uint8)
     return BlockTensor(
-        format=BlockFormat(precision),
-        codes=np.ascontiguousarray(made.codes),
-        scales=np.ascontiguousarray(made.scales),
-        in_size=weights.shape[1],
+        format=block,
+        codes=codes.view(np.int8) if kind == Q8 else codes,
+        scales=scales,
+        out_size=out_size,
+        in_size=in_size,
     )
 
 
@@ -239,19 +250,16 @@ def copied(matrix: MappedTensor | BlockTensor) -> MappedTensor | BlockTensor:
         format=matrix.format,
         codes=mapped(matrix.codes),
         scales=mapped(matrix.scales),
+        out_size=matrix.out_size,
         in_size=matrix.in_size,
     )
 
 
-def table_of(precision: str, hidden: int, inner: int, count: int) -> ExpertTable:
-    """Experts of equal weights, each with its own copy: their values do not change the time."""
-    random_numbers = np.random.default_rng(0)
-    matrices = [
-        matrix_in(
-            precision, random_numbers.standard_normal(shape, dtype=np.float32) / shape[1] ** 0.5
-        )
-        for shape in ((inner, hidden), (inner, hidden), (hidden, inner))
-    ]
+def table_of(kind: str, hidden: int, inner: int, count: int) -> ExpertTable:
+    """Experts of equal weights, each with its own copy."""
+    draw = np.random.default_rng(0)
+    shapes = ((inner, hidden), (inner, hidden), (hidden, inner))
+    matrices = [matrix_in(kind, *shape, draw) for shape in shapes]
     form = FfnForm(activation=Activation.SILU)
     experts = []
     for _ in range(count):

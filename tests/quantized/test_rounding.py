@@ -23,7 +23,11 @@ WEIGHTS = arrays(
 def made(weights, precision):
     result = rounded(weights, precision)
     return BlockTensor(
-        format=precision, codes=result.codes, scales=result.scales, in_size=weights.shape[1]
+        format=precision,
+        codes=result.codes,
+        scales=result.scales,
+        out_size=weights.shape[0],
+        in_size=weights.shape[1],
     )
 
 

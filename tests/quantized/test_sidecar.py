@@ -60,7 +60,7 @@ def test_every_layout_is_served_from_its_sidecar(architecture, precision, tmp_pa
 def test_experts_shrink_and_the_rest_stays(mixtral, sidecar):
     plain = Checkpoint.open(mixtral).architecture
     shape = Checkpoint.open(mixtral, sidecar=sidecar).architecture
-    blocks = 2 * 40 * 2 + 48 * 2  # rows of 48 or 40 weights have two blocks each
+    blocks = 2 * 48 * 2 + 48 * 2  # rows of 48 or 40 weights have two blocks each, 40 rows are 48
     assert shape.expert_bytes == blocks * (32 + 2)
     assert (shape.revision, shape.main_bytes) == (plain.revision, plain.main_bytes)
 
@@ -69,13 +69,13 @@ def test_file_is_safetensors_that_tells_what_it_is(mixtral, sidecar):
     with safe_open(sidecar, "np") as file:
         assert file.metadata() == {
             "kind": "remoe-experts",
-            "version": "1",
+            "version": "2",
             "precision": "q8",
             "block": "32",
             "revision": Checkpoint.open(mixtral).architecture.revision,
         }
         codes = file.get_tensor("layers.1.experts.down.codes")
-    assert codes.shape == (6, 48, 64)
+    assert codes.shape == (6, 3, 16 * 64)
     weights = Checkpoint.open(mixtral, sidecar=sidecar).expert(ExpertId(1, 5)).down
     assert (codes[5] == weights.codes).all()
 
@@ -123,7 +123,7 @@ def test_foreign_file_is_refused(mixtral):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("version", "2", "of format '2'"),
+        ("version", "1", "of format '1'"),
         ("block", "64", "blocks of '64'"),
         ("precision", "q5", "precision must be one of q8, q4, got 'q5'"),
     ],

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BLOCK = 32
 """Weights that share a scale: neighbors along the axis that a product sums over."""
+PANEL = 16
+"""Rows of a matrix that lie side by side in a sidecar."""
 
 
 class BlockFormat(StrEnum):
@@ -28,6 +30,11 @@ class BlockFormat(StrEnum):
     A weight is `table[code] * scale`. Q8: the code is the value, -127 to 127. Q4: four bits, by a
     table with finer steps near zero, where most weights lie. MXFP4: four bits of floating point
     (OCP Microscaling v1.0), the scale a power of two.
+
+    Matrices of Q8 and Q4 are in panels of 16 rows; a last panel is filled up with rows of zeros.
+    Block after block, a panel has its rows' scales side by side, and their codes by four bytes of
+    each row in turn. Those hold weights 8n, 8n + 2, 8n + 4 and 8n + 6 in Q8, then the four between
+    them; in Q4, all eight. MXFP4 lies as checkpoints have it, row after row.
     """
 
     Q8 = "q8"
@@ -62,13 +69,21 @@ class BlockFormat(StrEnum):
             raise ValueError(f"{self} has no table: its codes are values")
         return _TABLES[self]
 
+    @property
+    def panel(self) -> int:
+        """Rows of a matrix that lie side by side."""
+        return 1 if self is BlockFormat.MXFP4 else PANEL
+
     def code_shape(self, out_size: int, in_size: int) -> tuple[int, int]:
         """Shape of the codes of a matrix [out, in]; a last block is filled up with zeros."""
-        return out_size, blocks_of(in_size) * self.block_bytes
+        return self._panels(out_size), self.panel * blocks_of(in_size) * self.block_bytes
 
     def scale_shape(self, out_size: int, in_size: int) -> tuple[int, int]:
         """Shape of its scales."""
-        return out_size, blocks_of(in_size)
+        return self._panels(out_size), self.panel * blocks_of(in_size)
+
+    def _panels(self, out_size: int) -> int:
+        return -(-out_size // self.panel)
 
 
 # Q4's values are those of llama.cpp's IQ4_NL; MXFP4's are doubled, so that they are whole numbers.
@@ -94,33 +109,26 @@ class BlockTensor:
 
     Attributes:
         format: how its weights are written.
-        codes: int8 or uint8 [out, bytes of a row]; `BlockFormat.code_shape`.
-        scales: [out, blocks]: bfloat16, as uint16, or MXFP4's exponents, as uint8.
+        codes: int8 or uint8, `BlockFormat.code_shape`.
+        scales: `BlockFormat.scale_shape`: bfloat16, as uint16, or MXFP4's exponents, as uint8.
+        out_size: rows, without what fills up the last panel.
         in_size: weights in a row, without what fills up the last block.
     """
 
     format: BlockFormat
     codes: Array
     scales: Array
+    out_size: int
     in_size: int
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(out, in)."""
-        return len(self.codes), self.in_size
+        return self.out_size, self.in_size
 
     @property
     def nbytes(self) -> int:
         return self.codes.nbytes + self.scales.nbytes
-
-    def rows(self, begin: int, end: int) -> BlockTensor:
-        """The matrix's rows in [begin, end), on the same bytes."""
-        return BlockTensor(
-            format=self.format,
-            codes=self.codes[begin:end],
-            scales=self.scales[begin:end],
-            in_size=self.in_size,
-        )
 
 
 Matrix: TypeAlias = MappedTensor | BlockTensor

@@ -167,6 +167,7 @@ class ExpertTable:
             format=blocks,
             codes=codes.reshape(len(codes), -1),
             scales=tensors[template + SCALES_SUFFIX].array,
+            out_size=codes.shape[0],
             in_size=codes.shape[1] * BLOCK,
         )
 

@@ -20,7 +20,7 @@ from remoe_functions.checkpoint.shards import Shards
 from remoe_functions.checkpoint.tensors import Dtype, MappedTensor
 from remoe_planner.experts import ExpertId
 
-KIND, VERSION = "remoe-experts", "1"
+KIND, VERSION = "remoe-experts", "2"
 SERVED = (BlockFormat.Q8, BlockFormat.Q4)
 CODES, SCALES = "codes", "scales"
 
@@ -181,6 +181,7 @@ class Sidecar:
             format=self._shape.precision,
             codes=parts[f"{matrix}.{CODES}"].array,
             scales=parts[f"{matrix}.{SCALES}"].array,
+            out_size=size[0],
             in_size=size[1],
         )
 

@@ -71,7 +71,7 @@ class Projector:
 
     def _float32(self, matrix: Matrix, rows: slice) -> Float32:
         if isinstance(matrix, BlockTensor):
-            return values_of(matrix.rows(rows.start, rows.stop))
+            return values_of(matrix, rows.start, rows.stop)
         block = seen(matrix.array, matrix.dtype)[rows]
         if block.dtype == np.float32:
             return block.view(np.float32)

@@ -33,8 +33,9 @@ class Precision(StrEnum):
 
     EXACT: float32 rows, weights widened. FAST: rows, and what goes into the down projection, are
     rounded to bfloat16, as torch's bfloat16 does; denormal numbers count as zero. Weights in blocks
-    meet rows rounded to 16 bits a block in both, where the instruction set has words. Else FAST is
-    EXACT where weights are not bfloat16 in [out, in], or the instruction set has no such products.
+    meet rows rounded block by block, too: to whole numbers of 16 bits (EXACT) or 8 (FAST). Else
+    FAST is EXACT where weights are not bfloat16 in [out, in], or the instruction set has no such
+    products.
     """
 
     EXACT = "exact"

@@ -39,11 +39,12 @@ class NativeMatrix:
     """A matrix in some format, where it lies.
 
     Attributes:
-        data: its bytes, rows of equal size one after the other.
+        data: its bytes, rows of equal size one after the other, or in panels.
         shape: (rows, columns) in weights.
         format: how weights are written.
-        scales: a second plane with as many rows, for formats that have one.
+        scales: a second plane, as the first, for formats that have one.
         transposed: [in, out] instead of [out, in]; plain formats only.
+        panel: rows that lie side by side; the last panel is whole.
     """
 
     data: Plane
@@ -51,6 +52,7 @@ class NativeMatrix:
     format: Format
     scales: Plane | None = None
     transposed: bool = False
+    panel: int = 1
 
     def __post_init__(self) -> None:
         for name, plane in (("data", self.data), ("scales", self.scales)):
@@ -73,6 +75,7 @@ class NativeMatrix:
                 format=BLOCK_FORMATS[tensor.format],
                 scales=tensor.scales,
                 transposed=transposed,
+                panel=tensor.format.panel,
             )
         if tensor.dtype not in PLAIN_FORMATS:
             allowed = ", ".join(PLAIN_FORMATS)
@@ -104,11 +107,12 @@ class NativeMatrix:
     def packed(self) -> bytes:
         """As native code reads it."""
         scales = self.scales
+        rows = -(-self.shape[0] // self.panel) * self.panel
         return MATRIX.pack(
             address_of(self.data),
             0 if scales is None else address_of(scales),
-            self.data.nbytes // self.shape[0],
-            0 if scales is None else scales.nbytes // self.shape[0],
+            self.data.nbytes // rows,
+            0 if scales is None else scales.nbytes // rows,
             self.format,
             self.transposed,
         )

@@ -18,7 +18,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from remoe_functions.checkpoint.blocks import BlockFormat, BlockTensor
+from remoe_functions.checkpoint.blocks import PANEL, BlockFormat, BlockTensor
 from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.checkpoint.ffn import ExpertWeights
 from remoe_functions.checkpoint.sidecar import CODES, SCALES, piece_name
@@ -107,7 +107,7 @@ def _parts(weights: ExpertWeights) -> Iterator[_Part]:
             )
         values = seen(matrix)
         rows = values.T if weights.form.transposed else values
-        step = max(1, PART_WEIGHTS // rows.shape[1])
+        step = max(1, PART_WEIGHTS // rows.shape[1] // PANEL) * PANEL
         for begin in range(0, len(rows), step):
             yield _Part(matrix=name, begin=begin, rows=rows[begin : begin + step])
 
@@ -119,7 +119,7 @@ def _write_part(file: SidecarFile, precision: BlockFormat, expert: ExpertId, par
         raise QuantizationError(f"expert {expert}, matrix {part.matrix}: {error}") from error
     for what, values in ((CODES, made.codes), (SCALES, made.scales)):
         name = piece_name(expert.layer, f"{part.matrix}.{what}")
-        file.write(name, expert.index, part.begin, values)
+        file.write(name, expert.index, part.begin // PANEL, values)
 
 
 def seen(matrix: MappedTensor) -> NDArray[Any]:

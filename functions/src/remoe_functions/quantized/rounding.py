@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remoe_functions.checkpoint.blocks import BLOCK, BlockFormat, blocks_of
+from remoe_functions.checkpoint.blocks import BLOCK, PANEL, BlockFormat, blocks_of
+from remoe_functions.quantized.panels import codes_in_panels, scales_in_panels
 
 Float32 = NDArray[np.float32]
 
@@ -56,12 +57,13 @@ def rounded(weights: Float32, precision: BlockFormat) -> Rounded:
         raise ValueError(f"precision must be one of {', '.join(_ROUNDED)}, got {precision}")
     if not np.abs(weights).max(initial=0) <= LARGEST_WEIGHT:
         raise ValueError(f"weights must be finite and at most {LARGEST_WEIGHT:g}")
+    rows = -(-len(weights) // PANEL) * PANEL
+    if rows != len(weights):
+        weights = np.pad(weights, ((0, rows - len(weights)), (0, 0)))
     parts = [_ROUNDED[precision](part) for part in _in_blocks(weights)]
-    rows = len(weights)
-    return Rounded(
-        codes=np.concatenate([codes for codes, _ in parts]).reshape(rows, -1),
-        scales=_bits(np.concatenate([scales for _, scales in parts])).reshape(rows, -1),
-    )
+    codes = np.concatenate([codes for codes, _ in parts]).reshape(rows, -1)
+    scales = _bits(np.concatenate([scales for _, scales in parts])).reshape(rows, -1)
+    return Rounded(codes=codes_in_panels(codes, precision), scales=scales_in_panels(scales))
 
 
 def _in_blocks(weights: Float32) -> Iterator[Float32]:
