@@ -30,7 +30,11 @@ FLAGS = (
     *("-Wall", "-Wextra", "-Werror"),
 )
 COMMON: dict[str, tuple[str, ...]] = dict.fromkeys(
-    ("layer.c", "answer.c", "linear.c", "pool.c", "room.c", "read.c", "instructions.c"), ()
+    (
+        *("layer.c", "answer.c", "linear.c", "attention_step.c", "stretch.c"),
+        *("pool.c", "room.c", "read.c", "instructions.c"),
+    ),
+    (),
 )
 V3 = ("-mavx2", "-mfma", "-mf16c")
 V4 = (*V3, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512")

@@ -30,6 +30,18 @@ static inline uint16_t float_to_half(float value) {
   return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/* Bytes of so many numbers as weights and caches hold them: in bfloat16 or float. */
+static inline int64_t bytes_of_kept(int32_t format, int64_t count) {
+  return count * (format == REMOE_BF16 ? 2 : 4);
+}
+
+static inline void narrow_row(const float *from, uint8_t *to, int32_t count) {
+  for (int32_t i = 0; i < count; i++) {
+    uint16_t half = float_to_half(from[i]);
+    memcpy(to + 2 * (int64_t)i, &half, sizeof half);
+  }
+}
+
 /* The cut depends on width and precision alone: it is part of the order of summation. */
 static inline struct activations shape_of(int64_t count, int32_t width, int32_t fast) {
   int32_t most = fast ? BLOCK_HALVES : BLOCK_FLOATS;

@@ -48,15 +48,35 @@ struct middle {
   int32_t count;
 };
 
+/* Query heads that share a key head, over the kept tokens of one row; pitches are multiples of
+ * MAX_LANES, and all of them may be written. */
+struct attending {
+  const float *queries; /* [heads][pitch], scaled, zeros after `size` */
+  const uint8_t *keys;  /* [tokens][size] */
+  const uint8_t *values;
+  float *weights; /* [heads][weights_pitch], scratch */
+  float *out;     /* [heads][pitch] */
+  int64_t tokens;
+  int64_t weights_pitch;
+  int32_t heads; /* up to MOST_GROUP */
+  int32_t size;  /* up to MOST_HEAD */
+  int32_t pitch;
+  int32_t format; /* of keys and values: REMOE_BF16 or REMOE_F32 */
+};
+
 struct instructions {
   void (*product)(const struct product *p);
   void (*activate)(const struct middle *m);
+  void (*attend)(const struct attending *a);
+  void (*normalize)(const float *x, const struct remoe_norm *norm, int32_t width, float *y);
+  float (*soften)(float *x, int64_t count);
   int32_t has_fast;
   round_of *round;
 };
 
 enum { MAX_LANES = 16, MAX_TILE_ROWS = 4, BLOCK_FLOATS = 512, BLOCK_HALVES = 1024 };
 enum { PANEL_BYTES = 1 << 16, TILE_FLOATS = PANEL_BYTES / 4 };
+enum { MOST_HEAD = 512, MOST_GROUP = 256 };
 /* Up to so many rows, an [in, out] matrix is streamed (transposed.h, fast_streams.h). */
 enum { STREAMED_ROWS = 12 };
 

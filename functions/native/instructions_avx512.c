@@ -2,4 +2,5 @@
 #define LANES 16
 #include "template.h"
 
-const struct instructions remoe_avx512 = {product, activate, HAS_FAST, round_columns};
+const struct instructions remoe_avx512 = {product, activate, attend, normalize, soften,
+    HAS_FAST, round_columns};

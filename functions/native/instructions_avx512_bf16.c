@@ -6,4 +6,5 @@ static void fast_product(const struct product *p);
 #include "template.h"
 #include "fast.h"
 
-const struct instructions remoe_avx512_bf16 = {product, activate, HAS_FAST, round_columns};
+const struct instructions remoe_avx512_bf16 = {product, activate, attend, normalize, soften,
+    HAS_FAST, round_columns};

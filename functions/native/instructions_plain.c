@@ -2,4 +2,5 @@
 #define LANES 4
 #include "template.h"
 
-const struct instructions remoe_plain = {product, activate, HAS_FAST, round_columns};
+const struct instructions remoe_plain = {product, activate, attend, normalize, soften,
+    HAS_FAST, round_columns};

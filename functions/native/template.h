@@ -16,6 +16,7 @@ enum { STEP = 32, VECTORS = STEP / LANES, SUMS = LANES == 16 ? 1 : 2, ITEM_MAX =
 INLINE int smaller(int a, int b) { return a < b ? a : b; }
 
 #include "formats.h"
+#include "attend.h"
 
 INLINE const float *row_of(const struct product *p, int row, int block) {
   int64_t index = p->index ? p->index[row] : p->first_row + row;

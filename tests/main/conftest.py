@@ -19,7 +19,7 @@ def checkpoint_of(tmp_path_factory):
     made = {}
 
     def folder(architecture, **fields):
-        key = (architecture, *sorted(fields.items()))
+        key = repr((architecture, sorted(fields.items())))
         if key not in made:
             made[key] = build(architecture, tmp_path_factory.mktemp(architecture), **fields)
         return made[key]

@@ -20,7 +20,19 @@ CALL = Struct("QQQQQQqqiiiiii")
 # experts, places, rows, token_rows, which, weights, out, row_count, pair_count, place_count,
 # expert_count, hidden, dtype, answer_dtype, threads, instruction_set, reserved
 ANSWER = Struct("QQQQQQQqqiiiiiiii")
-LINEAR = Struct("QQQQqiiii")  # weights, bias, rows, out, row_count, inputs, outputs, threads, set
+NORM = Struct("Qfi")  # weight, epsilon, reserved
+# weights, bias, norm, rows, out, row_count, inputs, outputs, format, wide, threads, instruction_set
+LINEAR = Struct(f"QQ{NORM.size}sQQqiiiiii")
+# query, key, value, output, router; their biases but the router's; norm, query, key and next norm;
+# hidden, heads, key_heads, size, norms_whole, format, window, experts, top_k, shares_sum_to_one,
+# scaling, clip
+ATTENTION = Struct(f"{5 * MATRIX.size}s4Q{4 * NORM.size}s10iff")
+# layer, rows, normed, keys, values, positions, cosines, sines, chosen, shares, room, row_count,
+# threads, instruction_set
+STEP = Struct("10Qqqii")
+BLOCK = Struct("5Q")  # attention, experts, keys, values, chosen
+# step, blocks, block_count, answers, token_rows, expert_seconds
+STRETCH = Struct(f"{STEP.size}sQqQQQ")
 
 
 class Format(IntEnum):

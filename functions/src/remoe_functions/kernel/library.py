@@ -11,8 +11,20 @@ import struct
 from functools import cache
 from pathlib import Path
 
-from remoe_functions.kernel.layout import ANSWER, CALL, EXPERT, LINEAR, MATRIX, Format
+from remoe_functions.kernel.layout import (
+    ANSWER,
+    ATTENTION,
+    BLOCK,
+    CALL,
+    EXPERT,
+    LINEAR,
+    MATRIX,
+    STEP,
+    STRETCH,
+    Format,
+)
 
+_CALLS = ("remoe_forward", "remoe_answer", "remoe_linear", "remoe_attend", "remoe_run_stretch")
 PATH = Path(__file__).with_name("libremoe_kernel.so")
 
 
@@ -33,9 +45,20 @@ def library() -> ctypes.CDLL:
         loaded = ctypes.CDLL(str(PATH))
     except OSError as error:
         raise NativeKernelUnavailableError(f"{PATH.name} cannot be loaded: {error}") from error
-    _declare(loaded)
-    ours = (EXPERT.size, CALL.size, MATRIX.size, len(Format), LINEAR.size, ANSWER.size)
-    theirs = tuple(loaded.remoe_abi(index) for index in range(len(ours)))
+    try:
+        _declare(loaded)
+    except AttributeError as error:
+        raise NativeKernelUnavailableError(
+            f"{PATH.name} is of other sources ({error}): install the package again"
+        ) from error
+    ours = {
+        "remoe_abi": (EXPERT.size, CALL.size, MATRIX.size, len(Format), LINEAR.size, ANSWER.size),
+        "remoe_step_abi": (ATTENTION.size, STEP.size, BLOCK.size, STRETCH.size),
+    }
+    theirs = {
+        name: tuple(getattr(loaded, name)(index) for index in range(len(sizes)))
+        for name, sizes in ours.items()
+    }
     if theirs != ours:
         raise NativeKernelUnavailableError(
             f"{PATH.name} is of other sources ({theirs}, not {ours}): install the package again"
@@ -44,16 +67,14 @@ def library() -> ctypes.CDLL:
 
 
 def _declare(loaded: ctypes.CDLL) -> None:
-    loaded.remoe_forward.argtypes = [ctypes.c_char_p]
-    loaded.remoe_forward.restype = ctypes.c_int
-    loaded.remoe_answer.argtypes = [ctypes.c_char_p]
-    loaded.remoe_answer.restype = ctypes.c_int
-    loaded.remoe_linear.argtypes = [ctypes.c_char_p]
-    loaded.remoe_linear.restype = ctypes.c_int
+    for call in _CALLS:
+        getattr(loaded, call).argtypes = [ctypes.c_char_p]
+        getattr(loaded, call).restype = ctypes.c_int
     loaded.remoe_can.argtypes = [ctypes.c_int]
     loaded.remoe_can.restype = ctypes.c_int
-    loaded.remoe_abi.argtypes = [ctypes.c_int]
-    loaded.remoe_abi.restype = ctypes.c_int64
+    for sizes in ("remoe_abi", "remoe_step_abi"):
+        getattr(loaded, sizes).argtypes = [ctypes.c_int]
+        getattr(loaded, sizes).restype = ctypes.c_int64
     loaded.remoe_read.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int]
     loaded.remoe_read.restype = ctypes.c_uint64
 

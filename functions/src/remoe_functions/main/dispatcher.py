@@ -7,14 +7,16 @@ pairs of weight times expert, the same to the bit whichever side computed which 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from remoe_functions.kernel.native_expert import ExpertTable
 from remoe_functions.main.calls import Caller, InFlight, Work
 from remoe_functions.main.local_experts import LocalExperts
 from remoe_functions.main.partial_sums import Sums, add_answer, answer_dtype, are_whole
@@ -84,18 +86,56 @@ class Dispatcher:
         Returns:
             [rows, hidden], of the type and on the device of `hidden`.
         """
-        rows = hidden.cpu()
-        ids = index.cpu().numpy()
+        chosen = index.cpu().numpy()
+        shares = weights.to("cpu", torch.float32).numpy()
+        return self.run_routed(layer, hidden.cpu(), chosen, shares).to(hidden.device)
+
+    def run_routed(
+        self,
+        layer: int,
+        rows: torch.Tensor,
+        chosen: NDArray[np.integer[Any]],
+        shares: NDArray[np.float32],
+    ) -> torch.Tensor:
+        """The same with everything on the CPU.
+
+        Args:
+            layer: the decoder layer's index.
+            rows: [rows, hidden].
+            chosen: [rows, top_k], the experts of each row; kept.
+            shares: [rows, top_k], what each expert's output counts.
+        """
         layer_row = self._placement.row_of[layer]
-        self._trace.routing.append((layer_row, ids))
-        pairs = _pairs_of(ids, weights.to("cpu", torch.float32).numpy())
+        self._trace.routing.append((layer_row, chosen))
+        pairs = _pairs_of(chosen, shares)
         homes = self._placement.homes[layer_row][pairs.experts]
         if homes.any():
             total = self._run_split(layer, rows, pairs, homes)
         else:
             total = self._run_local(layer, rows, pairs)
-        # Rounded here, by way of float32, as functions do; then half the bytes go to a device.
-        return torch.from_numpy(total).to(hidden.dtype).to(hidden.device)
+        # Rounded by way of float32, as functions do.
+        return torch.from_numpy(total).to(rows.dtype)
+
+    def native_experts(self, layer: int) -> ExpertTable | None:
+        """A layer's experts for who computes all of them without this; None where some are remote.
+
+        What came of it is told to `note`.
+        """
+        if self._placement.homes[self._placement.row_of[layer]].any():
+            return None
+        return self._local.native_experts(layer)
+
+    def note(self, layers: Sequence[int], chosen: NDArray[np.integer[Any]], seconds: float) -> None:
+        """Take down what was computed from `native_experts`.
+
+        Args:
+            layers: the decoder layers' indices.
+            chosen: [layers, rows, top_k], the experts of each row; kept.
+            seconds: spent on experts.
+        """
+        rows = (self._placement.row_of[layer] for layer in layers)
+        self._trace.routing.extend(zip(rows, chosen, strict=True))
+        self._timer.give(Part.LOCAL_EXPERTS, seconds)
 
     def _run_local(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> Sums:
         since = time.perf_counter()
@@ -174,9 +214,9 @@ def _rows_of(count: int, top_k: int) -> Rows:
     return rows
 
 
-def _pairs_of(ids: NDArray[np.int64], shares: NDArray[np.float32]) -> Pairs:
+def _pairs_of(ids: NDArray[np.integer[Any]], shares: NDArray[np.float32]) -> Pairs:
     return Pairs(
         rows=_rows_of(*ids.shape),
-        experts=ids.astype(np.uint16).reshape(-1),
+        experts=ids.astype(np.uint16, copy=False).reshape(-1),
         weights=np.ascontiguousarray(shares).reshape(-1),
     )

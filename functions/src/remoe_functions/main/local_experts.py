@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.kernel.machine import instruction_set, native_available
+from remoe_functions.kernel.native_expert import ExpertTable
 from remoe_functions.main.native_experts import NativeExperts
 from remoe_functions.main.spread import Pairs
 from remoe_functions.main.torch_expert import TorchExperts
@@ -45,6 +46,10 @@ class LayerExperts(Protocol):
         Returns:
             [n, hidden], a new array: float32 shares, added in float64 (see `partial_sums`).
         """
+        ...
+
+    def native_experts(self, layer: int) -> ExpertTable | None:
+        """The layer's experts for native code; None where these are computed otherwise."""
         ...
 
     def forget(self, experts: Iterable[ExpertId]) -> None:
@@ -87,6 +92,10 @@ class LocalExperts:
     def weighted_sum(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float64]:
         """Each row's sum of weight times expert over its pairs, [n, hidden]; experts are kept."""
         return self._experts.weighted_sum(layer, rows, pairs)
+
+    def native_experts(self, layer: int) -> ExpertTable | None:
+        """The layer's experts for native code, all of which are kept; None where that has none."""
+        return self._experts.native_experts(layer)
 
     def borrow(self, layer: int, rows: torch.Tensor, pairs: Pairs) -> NDArray[np.float64]:
         """The same with any experts; those not kept leave memory at the next `release`."""

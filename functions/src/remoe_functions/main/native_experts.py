@@ -38,7 +38,7 @@ class NativeExperts:
         if rows.dtype == torch.float16:
             rows = rows.float()
         return forward(
-            self._tables.get(layer) or self._prepared(layer),
+            self.native_experts(layer),
             to_rows(rows.contiguous()),
             pairs.rows,
             pairs.experts,
@@ -47,6 +47,10 @@ class NativeExperts:
             precision=Precision.FAST if fast else Precision.EXACT,
             instructions=self._instructions,
         )
+
+    def native_experts(self, layer: int) -> ExpertTable:
+        """The layer's experts, all of them."""
+        return self._tables.get(layer) or self._prepared(layer)
 
     def forget(self, experts: Iterable[ExpertId]) -> None:
         """Nothing is held but pointers."""

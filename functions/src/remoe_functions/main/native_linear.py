@@ -51,9 +51,10 @@ def _fits(module: nn.Module) -> bool:
 def _forward_of(module: nn.Module) -> Forward:
     weight, bias = module.get_parameter("weight"), getattr(module, "bias", None)
     outputs, inputs = weight.shape
+    wide_bias = None if bias is None else bias.float()
     native = Linear(
         weights=weight.data_ptr(),
-        bias=0 if bias is None else bias.data_ptr(),
+        bias=0 if wide_bias is None else wide_bias.data_ptr(),
         inputs=inputs,
         outputs=outputs,
         threads=torch.get_num_threads() if weight.nbytes >= SHARED_BYTES else 1,
@@ -68,5 +69,8 @@ def _forward_of(module: nn.Module) -> Forward:
         out = rows.new_empty((*rows.shape[:-1], outputs))
         native.forward(rows.data_ptr(), count, out.data_ptr())
         return out
+
+    # Native code reads it for as long as the layer can be called.
+    forward.wide_bias = wide_bias  # type: ignore[attr-defined]
 
     return forward

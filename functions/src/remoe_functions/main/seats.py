@@ -7,10 +7,13 @@ dispatcher, which knows where each expert runs.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
@@ -18,6 +21,7 @@ from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
 from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.checkpoint.errors import UnsupportedModelError
 from remoe_functions.checkpoint.ffn import FfnForm
+from remoe_functions.kernel.native_expert import ExpertTable
 from remoe_functions.main.loading import experts_modules
 from remoe_functions.main.torch_expert import middle
 
@@ -33,6 +37,20 @@ class LayerRunner(Protocol):
     def run(
         self, layer: int, hidden: torch.Tensor, index: torch.Tensor, weights: torch.Tensor
     ) -> torch.Tensor: ...
+
+    def run_routed(
+        self,
+        layer: int,
+        rows: torch.Tensor,
+        chosen: NDArray[np.integer[Any]],
+        shares: NDArray[np.float32],
+    ) -> torch.Tensor: ...
+
+    def native_experts(self, layer: int) -> ExpertTable | None: ...
+
+    def note(
+        self, layers: Sequence[int], chosen: NDArray[np.integer[Any]], seconds: float
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +82,16 @@ def seat_experts(model: PreTrainedModel, checkpoint: Checkpoint, runner: LayerRu
     model.set_experts_implementation(EXPERTS)
 
 
+def seat_of(module: nn.Module) -> Seat:
+    """The seat that `seat_experts` gave to an experts module."""
+    seat: Seat = module.__dict__["remoe_seat"]
+    return seat
+
+
 def _run_seat(
     module: nn.Module, hidden: torch.Tensor, index: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
-    seat: Seat = module.__dict__["remoe_seat"]
+    seat = seat_of(module)
     return seat.runner.run(seat.layer, hidden, index, weights)
 
 

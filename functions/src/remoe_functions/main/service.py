@@ -16,6 +16,7 @@ from remoe_functions.checkpoint.checkpoint import Checkpoint
 from remoe_functions.history.writer import DEFAULT_MAX_BYTES, HistoryWriter
 from remoe_functions.main.calls import Caller
 from remoe_functions.main.context import max_context
+from remoe_functions.main.decode_step import decode_step_for
 from remoe_functions.main.directory import Directory
 from remoe_functions.main.dispatcher import Dispatcher
 from remoe_functions.main.engine import Engine
@@ -153,7 +154,7 @@ class Service:
             max_tokens=settings.max_context,
             block_tokens=settings.cache_block,
         )
-        stepper = Stepper(model, cache, device)
+        stepper = Stepper(model, cache, device, decode_step_for(model))
         engine = Engine(
             stepper,
             self._dispatcher,

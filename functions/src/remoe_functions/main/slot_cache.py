@@ -21,6 +21,8 @@ from transformers.cache_utils import (
     DynamicSlidingWindowLayer,
 )
 
+from remoe_functions.kernel.attention import Slots
+
 
 @dataclass(slots=True)
 class View:
@@ -117,6 +119,7 @@ class SlotCache(Cache):  # type: ignore[misc]
         self._first_capacity = self.capacity
         self._max_tokens = max_tokens
         self._block_tokens = block_tokens
+        self._slots: tuple[Slots, ...] | None = None
 
     def look_at_one(self, slot: int, start: int, count: int) -> None:
         """The next forward pass appends `count` tokens at `start` of one slot."""
@@ -165,6 +168,20 @@ class SlotCache(Cache):  # type: ignore[misc]
         return self.view.start if self.view.start is not None else self.view.positions
 
     @property
+    def written(self) -> bool:
+        """Whether every layer has been written to, and so has its room."""
+        return all(layer.is_initialized for layer in self.layers)
+
+    def slots_of_layers(self) -> tuple[Slots, ...]:
+        """Where each layer's keys and values lie, until the next `reserve` or `shrink`."""
+        if self._slots is None:
+            self._slots = tuple(
+                Slots(keys=it.keys.data_ptr(), values=it.values.data_ptr(), room=self.capacity)
+                for it in self.layers
+            )
+        return self._slots
+
+    @property
     def nbytes(self) -> int:
         """Bytes reserved; those never written take no memory on the CPU."""
         return sum(
@@ -172,7 +189,7 @@ class SlotCache(Cache):  # type: ignore[misc]
         )
 
     def _resize(self, capacity: int, slots: int) -> None:
-        self.capacity = capacity
+        self.capacity, self._slots = capacity, None
         for layer in self.layers:
             layer.resize(slots)
 

@@ -7,16 +7,28 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
+from remoe_functions.main.decode_step import DecodeStep
 from remoe_functions.main.slot_cache import SlotCache
 
 
 class Stepper:
-    """The model and its cache, behind two verbs: prefill one slot, decode the first slots."""
+    """The model and its cache, behind two verbs: prefill one slot, decode the first slots.
 
-    def __init__(self, model: PreTrainedModel, cache: SlotCache, device: torch.device) -> None:
+    A model with a decode step of its own in native code takes that; else, and for prefill, the
+    forward pass is transformers'.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        cache: SlotCache,
+        device: torch.device,
+        decode_step: DecodeStep | None = None,
+    ) -> None:
         self.cache = cache
         self._model = model
         self._device = device
+        self._decode_step = decode_step
 
     def prefill(self, tokens: list[int], *, slot: int, start: int) -> NDArray[np.float32]:
         """Append tokens to one slot at position `start`; the last one's logits, [vocabulary]."""
@@ -25,12 +37,15 @@ class Stepper:
         logits: NDArray[np.float32] = self._forward(torch.tensor([tokens]), positions)[0]
         return logits
 
+    @torch.inference_mode()
     def decode(self, tokens: list[int], lengths: list[int]) -> NDArray[np.float32]:
         """Append one token to each of the first slots, which hold `lengths` tokens.
 
         Returns:
             Logits, float32 [slots, vocabulary].
         """
+        if self._decode_step is not None and self.cache.written:
+            return self._decode_step.logits(tokens, lengths, self.cache)
         self.cache.look_at_first(lengths)
         return self._forward(torch.tensor(tokens)[:, None], torch.tensor(lengths)[:, None])
 

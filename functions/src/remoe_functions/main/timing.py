@@ -40,3 +40,7 @@ class StepTimer:
         now = time.perf_counter()
         self.seconds[part] += now - since
         return now
+
+    def give(self, part: Part, seconds: float) -> None:
+        """Give a part time that was measured elsewhere."""
+        self.seconds[part] += seconds

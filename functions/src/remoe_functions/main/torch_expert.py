@@ -116,6 +116,10 @@ class TorchExperts:
             total.index_add_(0, chosen, shares.double())
         return total.numpy()
 
+    def native_experts(self, layer: int) -> None:  # noqa: ARG002
+        """None: these are not native code's."""
+        return
+
     def forget(self, experts: Iterable[ExpertId]) -> None:
         """Let go of what was made for experts."""
         for expert in experts:

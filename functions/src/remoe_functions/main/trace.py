@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Trace:
         fallbacks: pairs whose function did not answer.
     """
 
-    routing: list[tuple[int, NDArray[np.int64]]] = field(default_factory=list)
+    routing: list[tuple[int, NDArray[np.integer[Any]]]] = field(default_factory=list)
     calls: list[CallTrace] = field(default_factory=list)
     fallbacks: list[FallbackTrace] = field(default_factory=list)
 
