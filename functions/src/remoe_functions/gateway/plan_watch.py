@@ -42,6 +42,8 @@ _LATEST = 300
 _PLANNED = 1_000
 # Looks that the rate of requests is a mean over.
 _RATED_LOOKS = 12
+# Main models, as far as plans are compared: the requests of late were served by however many.
+_ENOUGH = 1_000
 # A new plan must not be slower than the one in force; rounding is no slowness.
 _SLACK = 1.01
 
@@ -73,6 +75,7 @@ class PlanTerms:
             main_keep_alive_seconds=self.main_keep_alive_seconds,
             function_keep_alive_seconds=max((f.keep_alive_seconds for f in functions), default=60),
             max_replicas=max((f.max_replicas for f in functions), default=1),
+            main_replicas=_ENOUGH,
         )
 
     def proposal(self, routing: Routing, workload: Workload) -> Proposal:
