@@ -183,15 +183,16 @@ class World:
         from remoe_functions.quantized.rounding import rounded
 
         kind = BlockFormat(self.weights)
-        made = [(rounded(weights, kind), weights.shape[1]) for weights in self._floats()]
+        made = [(rounded(weights, kind), weights.shape) for weights in self._floats()]
         gate, up, down = (
             BlockTensor(
                 format=kind,
                 codes=np.ascontiguousarray(each.codes),
                 scales=np.ascontiguousarray(each.scales),
+                out_size=height,
                 in_size=width,
             )
-            for each, width in made
+            for each, (height, width) in made
         )
         return ExpertWeights(form=FfnForm(activation=Activation.SILU), up=(gate, up), down=down)
 

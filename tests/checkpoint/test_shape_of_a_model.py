@@ -69,6 +69,15 @@ def test_tensor_the_checkpoint_lacks_is_refused(mixtral):
         Checkpoint.open(mixtral).tensor("lm_tail")
 
 
+def test_array_outlives_its_tensor_and_the_checkpoint(mixtral):
+    checkpoint = Checkpoint.open(mixtral)
+    (name, *_) = checkpoint.names
+    array = checkpoint.tensor(name).array
+    wanted = array.copy()
+    checkpoint.close()
+    assert array.tobytes() == wanted.tobytes()
+
+
 def test_closed_checkpoint_leaves_views_alive_and_opens_again(mixtral):
     checkpoint = Checkpoint.open(mixtral)
     view = checkpoint.tensor("model.norm.weight").array

@@ -98,7 +98,9 @@ class MappedTensor:
         """A view on the memory, of `dtype.storage` (bfloat16 as uint16)."""
         import numpy as np
 
-        return np.ndarray(self.shape, self.dtype.storage, self.memory)
+        # By `frombuffer`, which keeps the memory lent: `ndarray` would hold what is below a view of
+        # it, and a mapping could be closed under the array.
+        return np.frombuffer(self.memory, self.dtype.storage).reshape(self.shape)
 
     @property
     def nbytes(self) -> int:
